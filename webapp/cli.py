@@ -1,0 +1,202 @@
+"""The command `satchel`."""
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from indexer.database import DatabaseError
+from indexer.node.base import NodeError
+from webapp.config import ConfigError, Settings, config_file, describe, load_settings
+
+P = ParamSpec("P")
+
+EXIT_USER_ERROR = 2
+
+
+def examples(*lines: str) -> str:
+    """An epilogue for --help that click does not wrap."""
+    return "\b\nExamples:\n" + "\n".join("  " + line for line in lines)
+
+
+def explain_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """A user's mistake ends in one clear message, not in a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (ConfigError, DatabaseError, NodeError) as error:
+            click.echo(f"satchel: {error}", err=True)
+            sys.exit(EXIT_USER_ERROR)
+
+    return run
+
+
+def start_logging(settings: Settings) -> None:
+    """Log lines with time and zone on standard error."""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        stream=sys.stderr,
+    )
+    logging.getLogger("alembic").setLevel("WARNING")
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples("satchel demo", "satchel index --network bitcoin-main", "satchel web"),
+)
+@click.version_option(package_name="satchel")
+def main() -> None:
+    """Satchel: a block explorer and wallet for the node you run.
+
+    Settings come from satchel.toml (or the file named by SATCHEL_CONFIG), then from
+    SATCHEL_* in the environment, then from the options; `satchel config` shows them.
+    """
+
+
+@main.command(
+    epilog=examples(
+        "satchel demo",
+        "satchel demo --port 9000 --block-interval 5",
+        "satchel demo --fresh      # forget the old demo chain, write a new one",
+        "satchel demo --reorg      # tell the running demo to reorganise its chain now",
+    )
+)
+@click.option("--port", type=int, help="Port to listen on.  [default: 8000]")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--data-directory", type=click.Path(path_type=Path), help="Where the demo is kept.")
+@click.option(
+    "--block-interval",
+    type=click.FloatRange(min=0.5, max=86_400),
+    default=15.0,
+    show_default=True,
+    help="Seconds between blocks.",
+)
+@click.option(
+    "--tx-rate",
+    type=click.FloatRange(min=0, max=100),
+    default=0.5,
+    show_default=True,
+    help="Transactions per second.",
+)
+@click.option("--fresh", is_flag=True, help="Start from an empty chain.")
+@click.option("--reorg", is_flag=True, help="Reorganise the last blocks now.")
+@explain_errors
+def demo(
+    port: int | None,
+    host: str | None,
+    data_directory: Path | None,
+    block_interval: float,
+    tx_rate: float,
+    fresh: bool,
+    reorg: bool,
+) -> None:
+    """Run a real regtest chain with a small economy, the indexer and the web app."""
+    from webapp.demo.run import DemoOptions, run_demo
+
+    settings = load_settings(
+        network="bitcoin-regtest",
+        node_url="embedded",
+        port=port,
+        host=host,
+        data_directory=data_directory,
+    )
+    start_logging(settings)
+    run_demo(settings, DemoOptions(block_interval, tx_rate, fresh, reorg))
+
+
+@main.command(
+    epilog=examples(
+        "satchel index --network litecoin-main --node-cookie-file ~/.litecoin/.cookie",
+        "SATCHEL_DATABASE_URL=postgresql://satchel@localhost/satchel satchel index",
+    )
+)
+@click.option("--network", help="Which chain, for example bitcoin-main.")
+@click.option("--database-url", help="Where the index is kept.")
+@click.option("--node-url", help="Where the node listens.")
+@click.option("--node-cookie-file", help="The node's .cookie file.")
+@explain_errors
+def index(**options: str | None) -> None:
+    """Copy the node's chain into the database and follow it."""
+    from webapp.commands import run_index
+
+    settings = load_settings(**options)
+    start_logging(settings)
+    run_index(settings)
+
+
+@main.command(epilog=examples("satchel web", "satchel web --network litecoin-main --port 8080"))
+@click.option("--network", help="Which chain, for example bitcoin-main.")
+@click.option("--database-url", help="Where the index is kept.")
+@click.option("--node-url", help="Where the node listens, for raw data on pages.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@explain_errors
+def web(**options: Any) -> None:
+    """Serve the pages."""
+    from webapp.commands import run_web
+
+    settings = load_settings(**options)
+    start_logging(settings)
+    run_web(settings)
+
+
+@main.command(
+    epilog=examples(
+        "satchel check --sample 100",
+        "satchel check --all --network litecoin-main",
+        "satchel check --all --demo   # the demo's chain, while the demo is stopped",
+    )
+)
+@click.option("--network", help="Which chain, for example bitcoin-main.")
+@click.option("--database-url", help="Where the index is kept.")
+@click.option("--node-url", help="Where the node listens.")
+@click.option("--all", "every", is_flag=True, help="Check every block and the totals.")
+@click.option("--sample", type=click.IntRange(min=1), help="Check that many blocks at random.")
+@click.option("--demo", "of_demo", is_flag=True, help="Check the demo's index.")
+@explain_errors
+def check(every: bool, sample: int | None, of_demo: bool, **options: str | None) -> None:
+    """Compare the database with the node's blocks; exit 1 at the first difference."""
+    from webapp.demo.run import demo_settings
+    from webapp.commands import run_check
+
+    if every == (sample is not None):
+        raise click.UsageError("say either --all or --sample N")
+    settings = load_settings(**options)
+    start_logging(settings)
+    sys.exit(run_check(demo_settings(settings) if of_demo else settings, sample))
+
+
+@main.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command(epilog=examples("satchel db upgrade --network bitcoin-main"))
+@click.option("--network", help="Which chain, for example bitcoin-main.")
+@click.option("--database-url", help="Where the index is kept.")
+@explain_errors
+def upgrade(**options: str | None) -> None:
+    """Create the tables, or bring them to this version's shape."""
+    from webapp.commands import open_database
+
+    settings = load_settings(**options)
+    open_database(settings, upgrade=True).dispose()
+    click.echo(f"up to date: {describe(settings)['database_url']}")
+
+
+@main.command(epilog=examples("satchel config", "SATCHEL_PORT=9000 satchel config"))
+@explain_errors
+def config() -> None:
+    """Print the settings in force, secrets masked."""
+    settings = load_settings()
+    click.echo(f"# from {config_file() or 'defaults'} and the environment")
+    for name, value in describe(settings).items():
+        click.echo(f"{name} = {value}")

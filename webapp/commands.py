@@ -1,0 +1,108 @@
+"""What the commands do: open the parts, run them until told to stop, close them."""
+
+import logging
+import signal
+import threading
+from types import FrameType
+
+import click
+from tqdm import tqdm
+
+from indexer.check import check
+from indexer.database import Database
+from indexer.node.base import Node
+from indexer.node.core import CoreNode
+from indexer.node.embedded import EmbeddedNode
+from indexer.sync.indexer import Indexer
+from webapp.app import create_app
+from webapp.config import EMBEDDED, ConfigError, Settings
+from webapp.server import serve
+
+logger = logging.getLogger(__name__)
+
+
+def open_database(settings: Settings, *, upgrade: bool) -> Database:
+    """The network's index; with `upgrade`, its tables are made or brought up to date first."""
+    if settings.database_url is None:
+        try:
+            settings.data_directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"data_directory: found {str(settings.data_directory)!r}, expected a directory "
+                f"that Satchel may write to ({error.strerror})"
+            ) from error
+    database = Database.open(settings.database)
+    if upgrade:
+        database.upgrade()
+    return database
+
+
+def open_node(settings: Settings) -> Node:
+    """The configured node. A CoreNode is reached at its first use, not here."""
+    if settings.node == EMBEDDED:
+        return EmbeddedNode(settings.data_directory / "node")
+    password = settings.node_password
+    return CoreNode(
+        settings.chain_network,
+        settings.node,
+        user=settings.node_user,
+        password=password.get_secret_value() if password else None,
+        cookie_file=settings.node_cookie_file,
+        zmq_block=settings.node_zmq_block,
+        zmq_tx=settings.node_zmq_tx,
+    )
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+def run_index(settings: Settings) -> None:
+    """Index until SIGTERM or Ctrl-C."""
+    stop = stop_on_signals()
+    database = open_database(settings, upgrade=True)
+    node = open_node(settings)
+    try:
+        Indexer(
+            database,
+            node,
+            keep_raw_blocks=settings.keep_raw_blocks or settings.node == EMBEDDED,
+            stop=stop,
+        ).run()
+    finally:
+        node.close()
+        database.dispose()
+
+
+def run_web(settings: Settings) -> None:
+    """Serve pages until SIGTERM or Ctrl-C."""
+    database = open_database(settings, upgrade=False)
+    node = None if settings.node == EMBEDDED else open_node(settings)
+    serve(create_app(settings, database, node), host=settings.host, port=settings.port)
+
+
+def run_check(settings: Settings, sample: int | None) -> int:
+    """Print what `check` finds; the exit status: 0 if all agrees, 1 if not."""
+    database = open_database(settings, upgrade=False)
+    node = open_node(settings)
+    try:
+        with tqdm(unit=" blocks", disable=None, leave=False) as bar:
+
+            def progress(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            result = check(database, node, sample=sample, progress=progress)
+    finally:
+        node.close()
+        database.dispose()
+    click.echo(str(result))
+    return 0 if result.ok else 1

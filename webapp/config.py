@@ -1,0 +1,230 @@
+"""Settings: defaults, then satchel.toml, then SATCHEL_* in the environment, then the command line."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from indexer.chain.network import NETWORKS, Network, get_network
+
+PREFIX = "SATCHEL_"
+CONFIG_VARIABLE = "SATCHEL_CONFIG"
+EMBEDDED = "embedded"
+
+
+class ConfigError(Exception):
+    """A setting cannot be used. The message names it, what was found and what was expected."""
+
+
+def default_data_directory() -> Path:
+    """$XDG_DATA_HOME/satchel, by default ~/.local/share/satchel."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "satchel"
+
+
+class Settings(BaseSettings):
+    """What one run of Satchel is told. Each field's description says what is expected."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    network: Annotated[str, Field(description="one of " + ", ".join(NETWORKS))] = "bitcoin-main"
+    data_directory: Annotated[
+        Path, Field(description="a directory that Satchel may write to")
+    ] = Field(default_factory=default_data_directory)
+    database_url: Annotated[
+        str | None,
+        Field(
+            description="sqlite:///path or postgresql://user@host/name; "
+            "by default a SQLite file in data_directory"
+        ),
+    ] = None
+    node_url: Annotated[
+        str | None,
+        Field(
+            description="http://host:port of the node, or 'embedded'; "
+            "by default the network's RPC port on this machine"
+        ),
+    ] = None
+    node_user: Annotated[str | None, Field(description="rpcuser of the node")] = None
+    node_password: Annotated[SecretStr | None, Field(description="rpcpassword of the node")] = None
+    node_cookie_file: Annotated[
+        Path | None, Field(description="path of the node's .cookie file")
+    ] = None
+    node_zmq_block: Annotated[
+        str | None, Field(description="tcp://host:port of the node's zmqpubhashblock")
+    ] = None
+    node_zmq_tx: Annotated[
+        str | None, Field(description="tcp://host:port of the node's zmqpubhashtx")
+    ] = None
+    keep_raw_blocks: Annotated[
+        bool, Field(description="true or false: keep whole blocks in the database")
+    ] = False
+    host: Annotated[str, Field(description="an address to listen on")] = "127.0.0.1"
+    port: Annotated[
+        int, Field(description="a whole number from 1 to 65535", ge=1, le=65535)
+    ] = 8000
+    trusted_proxies: Annotated[
+        int,
+        Field(description="how many reverse proxies stand in front, 0 to 5", ge=0, le=5),
+    ] = 0
+    rate_limit: Annotated[
+        int,
+        Field(description="costly requests per minute and client, 1 to 100000", ge=1, le=100_000),
+    ] = 300
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="one of debug, info, warning, error"),
+    ] = "info"
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, value: str) -> str:
+        get_network(value)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _usable_database_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            backend = make_url(value).get_backend_name()
+        except ArgumentError as error:
+            raise ValueError("not a database URL") from error
+        if backend not in {"sqlite", "postgresql"}:
+            raise ValueError(f"{backend} is not supported")
+        return value
+
+    @field_validator("node_url")
+    @classmethod
+    def _usable_node_url(cls, value: str | None) -> str | None:
+        if value in {None, EMBEDDED} or str(value).startswith(("http://", "https://")):
+            return value
+        raise ValueError("not a node's address")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.node_url == EMBEDDED and self.network != "bitcoin-regtest":
+            raise ValueError("node_url: the embedded node serves network bitcoin-regtest only")
+        if (self.node_user is None) != (self.node_password is None):
+            raise ValueError("node_user and node_password: expected both or neither")
+        return self
+
+    @property
+    def chain_network(self) -> Network:
+        return get_network(self.network)
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_directory / self.network}.sqlite"
+
+    @property
+    def node(self) -> str:
+        """The node's URL or 'embedded', the default filled in."""
+        return self.node_url or f"http://127.0.0.1:{self.chain_network.rpc_port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file ranks below the environment; `.env` and secret files are not read."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _read_file())
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force. Raises ConfigError; overrides that are None do not count."""
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item, overrides) for item in error.errors())) from None
+
+
+def describe(settings: Settings) -> dict[str, str]:
+    """Each setting's name and value for people, secrets masked."""
+    shown = {name: getattr(settings, name) for name in Settings.model_fields}
+    shown["database_url"] = make_url(settings.database).render_as_string(hide_password=True)
+    shown["node_url"] = _without_credentials(settings.node)
+    return {name: "" if value is None else str(value) for name, value in shown.items()}
+
+
+def config_file() -> Path | None:
+    """The file that settings are read from, if there is one."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named).expanduser() if named else Path("satchel.toml")
+    if path.is_file():
+        return path
+    if named:
+        raise ConfigError(f"{CONFIG_VARIABLE}: found {named!r}, expected the path of a file")
+    return None
+
+
+def _read_file() -> dict[str, Any]:
+    path = config_file()
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: expected a TOML file: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            raise ConfigError(f"{name}: there is no such setting{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _explain(item: Any, overrides: Mapping[str, Any]) -> str:
+    if not item["loc"]:
+        return str(item["ctx"]["error"]) if "ctx" in item else str(item["msg"])
+    name = str(item["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"{config_file()}: {name}: there is no such setting" + _nearest(
+            name, set(Settings.model_fields)
+        )
+    found = "a secret" if "password" in name else _without_credentials(repr(item["input"]))
+    return f"{_origin(name, overrides)}: found {found}, expected {field.description}"
+
+
+def _without_credentials(url: str) -> str:
+    return re.sub(r"//[^@/]*@", "//***@", url)
+
+
+def _origin(name: str, overrides: Mapping[str, Any]) -> str:
+    variable = PREFIX + name.upper()
+    if overrides.get(name) is not None:
+        return "--" + name.replace("_", "-")
+    if os.environ.get(variable):
+        return variable
+    return f"{config_file()}: {name}"
