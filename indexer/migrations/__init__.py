@@ -1,0 +1,1 @@
+"""Alembic migrations of an index database, run by indexer.database."""
