@@ -164,8 +164,8 @@ def web(**options: Any) -> None:
 @explain_errors
 def check(every: bool, sample: int | None, of_demo: bool, **options: str | None) -> None:
     """Compare the database with the node's blocks; exit 1 at the first difference."""
-    from webapp.demo.run import demo_settings
     from webapp.commands import run_check
+    from webapp.demo.run import demo_settings
 
     if every == (sample is not None):
         raise click.UsageError("say either --all or --sample N")

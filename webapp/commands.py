@@ -6,14 +6,14 @@ import threading
 from types import FrameType
 
 import click
-from tqdm import tqdm
-
 from indexer.check import check
-from indexer.database import Database
-from indexer.node.base import Node
 from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
 from indexer.sync.indexer import Indexer
+from tqdm import tqdm
+
+from indexer.database import Database
+from indexer.node.base import Node
 from webapp.app import create_app
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.server import serve

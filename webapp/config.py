@@ -43,9 +43,9 @@ class Settings(BaseSettings):
     )
 
     network: Annotated[str, Field(description="one of " + ", ".join(NETWORKS))] = "bitcoin-main"
-    data_directory: Annotated[
-        Path, Field(description="a directory that Satchel may write to")
-    ] = Field(default_factory=default_data_directory)
+    data_directory: Annotated[Path, Field(description="a directory that Satchel may write to")] = (
+        Field(default_factory=default_data_directory)
+    )
     database_url: Annotated[
         str | None,
         Field(
@@ -75,9 +75,7 @@ class Settings(BaseSettings):
         bool, Field(description="true or false: keep whole blocks in the database")
     ] = False
     host: Annotated[str, Field(description="an address to listen on")] = "127.0.0.1"
-    port: Annotated[
-        int, Field(description="a whole number from 1 to 65535", ge=1, le=65535)
-    ] = 8000
+    port: Annotated[int, Field(description="a whole number from 1 to 65535", ge=1, le=65535)] = 8000
     trusted_proxies: Annotated[
         int,
         Field(description="how many reverse proxies stand in front, 0 to 5", ge=0, le=5),

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import click
 import urllib3
-from tqdm import tqdm
-
 from indexer.node.embedded import EmbeddedNode
 from indexer.sync.indexer import Indexer
-from webapp.commands import open_database, stop_on_signals
-from webapp.config import EMBEDDED, ConfigError, Settings
+from tqdm import tqdm
 from webapp.demo.economy import Economy
 from webapp.demo.live import run_live
+
+from webapp.commands import open_database, stop_on_signals
+from webapp.config import EMBEDDED, ConfigError, Settings
 
 STOP_SECONDS = 4
 HISTORY_COMPLETE = "history-complete"
@@ -144,7 +144,7 @@ def _start_web(settings: Settings) -> subprocess.Popen[bytes]:
         "SATCHEL_LOG_LEVEL": settings.log_level,
     }
     # Its own group: Ctrl-C reaches only this process, which then ends the child in order.
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         [sys.executable, "-m", "webapp", "web"], env=environment, process_group=0
     )
 
