@@ -1,4 +1,4 @@
-"""Settings: defaults, then satchel.toml, then SATCHEL_* in the environment, then the command line."""
+"""Settings: from defaults, satchel.toml, SATCHEL_* variables and options; the last named wins."""
 
 import difflib
 import os
