@@ -1,0 +1,126 @@
+"""Transactions from coins and payments: the fee of the exact size, the change, the signatures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.chain.encoding import Transaction, TxInput, TxOutput, encode_output
+from indexer.chain.wire import varint_size
+from wallet.sighash import Sighash
+from wallet.spending import Spend
+
+REPLACEABLE = 0xFFFFFFFD  # BIP125
+_LOCKTIME_ONLY = 0xFFFFFFFE
+_DUST_RATE = 3_000  # per 1000 vbytes, the nodes' default
+_INPUT_OVERHEAD = 4 * (32 + 4 + 4)  # outpoint and sequence
+
+
+class InsufficientFundsError(ValueError):
+    """The coins do not cover the payments and the fee."""
+
+    def __init__(self, needed: int, available: int) -> None:
+        super().__init__(f"the coins hold {available}, payments and fee need {needed}")
+        self.needed = needed
+        self.available = available
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """An output we can spend. `txid` in wire order."""
+
+    txid: bytes
+    vout: int
+    value: int
+    spend: Spend
+
+    @property
+    def outpoint(self) -> tuple[bytes, int]:
+        return self.txid, self.vout
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A signed transaction; `change` is the number of its change output."""
+
+    tx: Transaction
+    fee: int
+    change: int | None
+
+
+def dust_limit(script: bytes) -> int:
+    """The least value nodes relay for an output: what spending it would cost."""
+    if script[:1] == b"\x6a":
+        return 0
+    witness_program = 4 <= len(script) <= 42 and (script[0] == 0 or 0x51 <= script[0] <= 0x60)
+    spend_size = 67 if witness_program and script[1] == len(script) - 2 else 148
+    return (len(encode_output(TxOutput(0, script))) + spend_size) * _DUST_RATE // 1_000
+
+
+def weight_of(coins: Sequence[Coin], outputs: Sequence[TxOutput]) -> int:
+    """The weight that the signed transaction will have."""
+    templates = [coin.spend.template for coin in coins]
+    base = 8 + varint_size(len(coins)) + varint_size(len(outputs))
+    weight = 4 * (base + sum(len(encode_output(output)) for output in outputs))
+    weight += sum(_INPUT_OVERHEAD + template.weight for template in templates)
+    if any(template.witness for template in templates):
+        return weight + 2
+    return weight - len(coins)  # without any witness, none is counted as empty either
+
+
+def fee_of(weight: int, fee_rate: int) -> int:
+    """The fee at a rate per 1000 vbytes, rounded up."""
+    vsize = (weight + 3) // 4
+    return -(-vsize * fee_rate // 1_000)
+
+
+def build(
+    coins: Sequence[Coin],
+    payments: Sequence[TxOutput],
+    *,
+    fee_rate: int,
+    change_script: bytes,
+    locktime: int = 0,
+    sequence: int = REPLACEABLE,
+) -> Built:
+    """Spend all the coins: the payments, then the change unless it would be dust.
+
+    The fee rate is per 1000 vbytes. InsufficientFundsError if the coins do not suffice.
+    """
+    available = sum(coin.value for coin in coins)
+    paid = sum(payment.value for payment in payments)
+    least_fee = fee_of(weight_of(coins, payments), fee_rate)
+    if paid + least_fee > available or not (payments or available):
+        raise InsufficientFundsError(paid + least_fee, available)
+    with_change = [*payments, TxOutput(0, change_script)]
+    fee = fee_of(weight_of(coins, with_change), fee_rate)
+    change = available - paid - fee
+    if change < dust_limit(change_script):
+        tx = sign(coins, payments, locktime=locktime, sequence=sequence)
+        return Built(tx, available - paid, None)
+    with_change[-1] = TxOutput(change, change_script)
+    tx = sign(coins, with_change, locktime=locktime, sequence=sequence)
+    return Built(tx, fee, len(payments))
+
+
+def sign(
+    coins: Sequence[Coin],
+    outputs: Sequence[TxOutput],
+    *,
+    locktime: int = 0,
+    sequence: int = REPLACEABLE,
+) -> Transaction:
+    """The signed transaction with these inputs and outputs, in this order."""
+    locktime = max([locktime, *(coin.spend.locktime for coin in coins)])
+    if locktime:
+        sequence = min(sequence, _LOCKTIME_ONLY)
+    inputs = [
+        TxInput(coin.txid, coin.vout, b"", sequence if own is None else own)
+        for coin in coins
+        for own in (coin.spend.sequence,)
+    ]
+    unsigned = Transaction(2, inputs, outputs, locktime)
+    digests = Sighash(unsigned, [TxOutput(coin.value, coin.spend.script) for coin in coins])
+    signed = []
+    for index, (coin, tx_input) in enumerate(zip(coins, inputs, strict=True)):
+        script_sig, witness = coin.spend.unlock(digests, index)
+        signed.append(tx_input._replace(script_sig=script_sig, witness=witness))
+    return Transaction(2, signed, outputs, locktime)
