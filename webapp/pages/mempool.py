@@ -1,0 +1,46 @@
+"""The mempool: what waits, what it pays, what was replaced."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, render_template
+
+from indexer.queries.mempool import (
+    Mempool,
+    PendingLine,
+    ReplacedLine,
+    largest_pending,
+    newest_pending,
+    newest_replaced,
+)
+from webapp.caching import cached
+from webapp.context import connection, pulse
+from webapp.mempool_cache import current_mempool
+
+LINES = 20
+
+blueprint = Blueprint("mempool", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MempoolPage:
+    mempool: Mempool
+    recent: tuple[PendingLine, ...]
+    largest: tuple[PendingLine, ...]
+    replaced: tuple[ReplacedLine, ...]
+
+
+@blueprint.get("/mempool")
+def show() -> Response:
+    page = MempoolPage(
+        mempool=current_mempool(),
+        recent=newest_pending(connection(), LINES),
+        largest=largest_pending(connection(), LINES),
+        replaced=newest_replaced(connection(), LINES),
+    )
+    state = pulse()
+    return cached(
+        render_template("mempool/mempool.html", page=page),
+        "mempool",
+        state.chain_generation if state else None,
+        state.mempool_generation if state else None,
+    )
