@@ -83,6 +83,11 @@ class TxOutput(NamedTuple):
     script: bytes
 
 
+def is_pegin(output: TxOutput) -> bool:
+    """Pays into Litecoin's MWEB: witness version 9, a program of 32 bytes."""
+    return len(output.script) == 34 and output.script.startswith(b"\x59\x20")
+
+
 _new_input = partial(tuple.__new__, TxInput)
 _new_output = partial(tuple.__new__, TxOutput)
 
@@ -171,8 +176,12 @@ class Transaction:
 
     @property
     def weight(self) -> int:
-        """BIP141 weight."""
-        return 3 * len(self.serialize_stripped()) + self.size
+        """BIP141 weight. What is inside MWEB does not count; a peg-in waiting to be mined counts
+        the input it will be of the HogEx, as Litecoin Core has it."""
+        marked = 2 if self.flag == MWEB_FLAG else 0
+        size = self.size - len(self.mweb) - marked
+        pegins = sum(map(is_pegin, self.outputs)) if self.mweb[:1] == b"\x01" else 0
+        return 3 * len(self.serialize_stripped()) + size + 4 * _MIN_INPUT * pegins
 
     @property
     def vsize(self) -> int:

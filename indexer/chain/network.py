@@ -39,6 +39,7 @@ class Network:
     initial_subsidy: int
     max_block_weight: int
     dust_relay_rate: int  # per 1000 vbytes, Core's default
+    coinbase_maturity: int  # blocks
 
     segwit: bool
     taproot: bool
@@ -48,11 +49,7 @@ class Network:
     # Dogecoin: until here a block's reward was drawn at random below a halving maximum.
     fixed_subsidy_from: int = 0
     tail_subsidy: int = 0  # for ever, after six halving intervals
-
-    @property
-    def coinbase_maturity(self) -> int:
-        """Blocks after which a coinbase may be spent."""
-        return 240 if self.name == "dogecoin-main" else 60 if self.coin == "dogecoin" else 100
+    flat_dust_limit: int = 0  # in place of a rate
 
     def subsidy(self, height: int) -> int:
         """What a block may create; in Dogecoin's early, random era the most it may create."""
@@ -96,6 +93,7 @@ _BITCOIN_MAIN = Network(
     initial_subsidy=50 * COIN,
     max_block_weight=4_000_000,
     dust_relay_rate=3000,
+    coinbase_maturity=100,
     segwit=True,
     taproot=True,
     mweb=False,
@@ -231,6 +229,8 @@ _DOGECOIN_MAIN = replace(
     auxpow=True,
     fixed_subsidy_from=145_000,
     tail_subsidy=10_000 * COIN,
+    flat_dust_limit=COIN // 100,
+    coinbase_maturity=240,
 )
 
 _DOGECOIN_TESTNET = replace(
@@ -261,7 +261,10 @@ _DOGECOIN_REGTEST = replace(
     magic=bytes.fromhex("fabfb5da"),
     p2p_port=18444,
     rpc_port=18332,
+    block_target=1,
+    retargets=False,
     halving_interval=150,
+    coinbase_maturity=60,
     fixed_subsidy_from=0,
 )
 
