@@ -21,6 +21,7 @@ from indexer.queries.blocks import (
 from indexer.raw import RawUnavailableError
 from webapp.caching import cached
 from webapp.context import connection, network, pulse, raw
+from webapp.live import watch
 from webapp.parameters import day_end, whole_number
 
 BLOCKS_PER_PAGE = 25
@@ -56,6 +57,7 @@ class BlockPage:
 
 @blueprint.get("/blocks")
 def show_list() -> Response:
+    watch("tip", "reorg")
     start = whole_number("before")
     day = day_end("date")
     if day is not None:
@@ -76,6 +78,7 @@ def show_list() -> Response:
 def show(reference: str) -> Response:
     if reference.isascii() and reference.isdigit() and len(reference) < HASH_HEX:
         return _redirect_to_height(int(reference))
+    watch("tip", "reorg")
     block = _find(reference)
     first = whole_number("from", default=0) or 0
     if first >= max(1, block.summary.tx_count):

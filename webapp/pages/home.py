@@ -9,6 +9,7 @@ from indexer.queries.difficulty import Difficulty, difficulty
 from indexer.queries.mempool import Mempool, PendingLine, newest_pending
 from webapp.caching import cached
 from webapp.context import connection, network, pulse
+from webapp.live import watch
 from webapp.mempool_cache import current_mempool
 
 BLOCKS = 8
@@ -28,6 +29,7 @@ class HomePage:
 
 @blueprint.get("/")
 def show() -> Response:
+    watch("tip", "mempool", "reorg")
     page = HomePage(
         blocks=newest_blocks(connection(), BLOCKS),
         pending=newest_pending(connection(), TRANSACTIONS),

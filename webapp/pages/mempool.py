@@ -14,6 +14,7 @@ from indexer.queries.mempool import (
 )
 from webapp.caching import cached
 from webapp.context import connection, pulse
+from webapp.live import watch
 from webapp.mempool_cache import current_mempool
 
 LINES = 20
@@ -31,6 +32,7 @@ class MempoolPage:
 
 @blueprint.get("/mempool")
 def show() -> Response:
+    watch("tip", "mempool")
     page = MempoolPage(
         mempool=current_mempool(),
         recent=newest_pending(connection(), LINES),

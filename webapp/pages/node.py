@@ -7,6 +7,7 @@ from flask import Blueprint, Response, make_response, render_template
 
 from indexer.queries.node import NodeStatus, node_status
 from webapp.context import connection, services
+from webapp.live import watch
 
 blueprint = Blueprint("node", __name__)
 
@@ -21,6 +22,7 @@ class NodePage:
 
 @blueprint.get("/node")
 def show() -> Response:
+    watch("status", "tip")
     database = services().database
     page = NodePage(
         status=node_status(connection()),
