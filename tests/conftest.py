@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins: list[str] = ["tests.fixtures_database"]
+pytest_plugins: list[str] = ["tests.fixtures_database", "tests.fixtures_litecoind"]
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"
 
