@@ -152,21 +152,27 @@ class Transaction:
         return len(self.inputs) == 1 and self.inputs[0].is_coinbase
 
     @property
+    def is_mweb_only(self) -> bool:
+        """Moves coins inside MWEB only; Litecoin Core names it by a hash of its own."""
+        return bool(self.mweb) and not self.inputs and not self.outputs
+
+    @property
     def is_hogex(self) -> bool:
         """The integrating transaction that ends a Litecoin block with MWEB."""
         return self.mweb == HOGEX_MWEB
 
     @property
     def txid(self) -> bytes:
-        """What names it; but an MWEB-only transaction is named by its kernel, not by this."""
+        """What names it, unless it is MWEB-only."""
         if self._txid is None:
             self._txid = hash256(self.serialize_stripped())
         return self._txid
 
     @property
     def wtxid(self) -> bytes:
+        """What the witness commitment covers. Litecoin leaves the MWEB part out of it."""
         if self._wtxid is None:
-            self._wtxid = hash256(self.serialize()) if self.flag else self.txid
+            self._wtxid = hash256(self.serialize_canonical()) if self.has_witness else self.txid
         return self._wtxid
 
     @property
@@ -176,11 +182,11 @@ class Transaction:
 
     @property
     def weight(self) -> int:
-        """BIP141 weight. What is inside MWEB does not count; a peg-in waiting to be mined counts
-        the input it will be of the HogEx, as Litecoin Core has it."""
-        marked = 2 if self.flag == MWEB_FLAG else 0
-        size = self.size - len(self.mweb) - marked
-        pegins = sum(map(is_pegin, self.outputs)) if self.mweb[:1] == b"\x01" else 0
+        """BIP141 weight, without the MWEB part; but a peg-in that waits to be mined counts the
+        input that the HogEx will need for it, as Litecoin Core has it."""
+        waiting = self.mweb and not self.is_hogex
+        pegins = sum(map(is_pegin, self.outputs)) if waiting else 0
+        size = len(self.serialize_canonical())
         return 3 * len(self.serialize_stripped()) + size + 4 * _MIN_INPUT * pegins
 
     @property
@@ -201,6 +207,16 @@ class Transaction:
                 parts += [self.mweb, _uint32.pack(self.locktime)]
                 self._raw = b"".join(parts)
         return self._raw
+
+    def serialize_canonical(self) -> bytes:
+        """With witness, without MWEB part."""
+        whole = self.serialize()
+        if not self.mweb:
+            return whole
+        if not self.has_witness:
+            return self.serialize_stripped()
+        end = len(whole) - 4
+        return whole[:5] + bytes((WITNESS_FLAG,)) + whole[6 : end - len(self.mweb)] + whole[end:]
 
     def serialize_stripped(self) -> bytes:
         """Without witness and MWEB part: what the txid is the hash of."""
