@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from indexer.chain.encoding import Block
+from indexer.chain.block import Block
 from indexer.chain.wire import hash256
 
 _COMMITMENT_HEAD: Final = bytes.fromhex("6a24aa21a9ed")

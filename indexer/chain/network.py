@@ -39,7 +39,7 @@ class Network:
     initial_subsidy: int
     max_block_weight: int
     dust_relay_rate: int  # per 1000 vbytes, Core's default
-    coinbase_maturity: int  # blocks
+    coinbase_maturity: int  # blocks; Dogecoin's first 145,000 had 30
 
     segwit: bool
     taproot: bool
