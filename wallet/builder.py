@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.chain.encoding import Transaction, TxInput, TxOutput, encode_output
+from indexer.chain.network import Network
+from indexer.chain.script import dust_limit
 from indexer.chain.wire import varint_size
 from wallet.sighash import Sighash
 from wallet.spending import Spend
 
 REPLACEABLE = 0xFFFFFFFD  # BIP125
 _LOCKTIME_ONLY = 0xFFFFFFFE
-_DUST_RATE = 3_000  # per 1000 vbytes, the nodes' default
 _INPUT_OVERHEAD = 4 * (32 + 4 + 4)  # outpoint and sequence
 
 
@@ -46,15 +47,6 @@ class Built:
     change: int | None
 
 
-def dust_limit(script: bytes) -> int:
-    """The least value nodes relay for an output: what spending it would cost."""
-    if script[:1] == b"\x6a":
-        return 0
-    witness_program = 4 <= len(script) <= 42 and (script[0] == 0 or 0x51 <= script[0] <= 0x60)
-    spend_size = 67 if witness_program and script[1] == len(script) - 2 else 148
-    return (len(encode_output(TxOutput(0, script))) + spend_size) * _DUST_RATE // 1_000
-
-
 def weight_of(coins: Sequence[Coin], outputs: Sequence[TxOutput]) -> int:
     """The weight that the signed transaction will have."""
     templates = [coin.spend.template for coin in coins]
@@ -78,6 +70,7 @@ def build(
     *,
     fee_rate: int,
     change_script: bytes,
+    network: Network,
     locktime: int = 0,
     sequence: int = REPLACEABLE,
 ) -> Built:
@@ -93,7 +86,7 @@ def build(
     with_change = [*payments, TxOutput(0, change_script)]
     fee = fee_of(weight_of(coins, with_change), fee_rate)
     change = available - paid - fee
-    if change < dust_limit(change_script):
+    if change < dust_limit(change_script, network):
         tx = sign(coins, payments, locktime=locktime, sequence=sequence)
         return Built(tx, available - paid, None)
     with_change[-1] = TxOutput(change, change_script)

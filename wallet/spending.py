@@ -10,20 +10,23 @@ from typing import NamedTuple, Protocol
 
 from coincurve import PrivateKey
 
+from indexer.chain import script as scripts
 from indexer.chain.encoding import encode_witness
+from indexer.chain.script import push, push_number
 from indexer.chain.wire import varint_size
 from wallet import sighash as hash_types
 from wallet.keys import Purpose
 from wallet.sighash import Sighash
 from wallet.signing import ECDSA_SIZE, sign_ecdsa, sign_schnorr
-from wallet.taproot import MaybeTree, control_blocks, merkle_root, output_key, tweaked, x_only
+from wallet.taproot import Leaf, MaybeTree, control_blocks, merkle_root, output_key, tweaked, x_only
 
-_OP_CHECKLOCKTIMEVERIFY = b"\xb1"
-_OP_CHECKSEQUENCEVERIFY = b"\xb2"
-_OP_DROP = b"\x75"
-_OP_CHECKSIG = b"\xac"
-_OP_CHECKMULTISIG = b"\xae"
+_CHECKLOCKTIMEVERIFY_DROP = b"\xb1\x75"
+_CHECKSEQUENCEVERIFY_DROP = b"\xb2\x75"
 _SCHNORR_SIZE = 64
+
+
+def hash160(data: bytes) -> bytes:
+    return new_hash("ripemd160", sha256(data).digest()).digest()
 
 
 class Unlocked(NamedTuple):
@@ -70,41 +73,6 @@ class Wrapper(Enum):
     P2SH_P2WPKH = "p2sh-p2wpkh"
 
 
-def hash160(data: bytes) -> bytes:
-    return new_hash("ripemd160", sha256(data).digest()).digest()
-
-
-def push(data: bytes) -> bytes:
-    """The shortest operation that pushes up to 65,535 bytes."""
-    length = len(data)
-    if length < 0x4C:
-        return bytes([length]) + data
-    if length < 0x100:
-        return b"\x4c" + bytes([length]) + data
-    return b"\x4d" + length.to_bytes(2, "little") + data
-
-
-def push_number(number: int) -> bytes:
-    """The shortest operation that pushes a number >= 0."""
-    if number == 0:
-        return b"\0"
-    if number <= 16:
-        return bytes([0x50 + number])
-    return push(number.to_bytes(number.bit_length() // 8 + 1, "little"))
-
-
-def p2sh_script(redeem_script: bytes) -> bytes:
-    return b"\xa9\x14" + hash160(redeem_script) + b"\x87"
-
-
-def p2pkh_script(public_key: bytes) -> bytes:
-    return b"\x76\xa9\x14" + hash160(public_key) + b"\x88\xac"
-
-
-def p2wpkh_script(public_key: bytes) -> bytes:
-    return b"\0\x14" + hash160(public_key)
-
-
 @dataclass(frozen=True)
 class ScriptSpend:
     """ECDSA conditions: signatures over `code`, between the given stack items.
@@ -123,8 +91,8 @@ class ScriptSpend:
     @cached_property
     def _witness_program(self) -> bytes:
         if self.wrapper is Wrapper.P2WSH:
-            return b"\0\x20" + sha256(self.code).digest()
-        return b"\0\x14" + self.code[3:23]
+            return scripts.p2wsh(sha256(self.code).digest())
+        return scripts.p2wpkh(self.code[3:23])
 
     @cached_property
     def script(self) -> bytes:
@@ -132,9 +100,9 @@ class ScriptSpend:
             case Wrapper.BARE:
                 return self.code
             case Wrapper.P2SH:
-                return p2sh_script(self.code)
+                return scripts.p2sh(hash160(self.code))
             case Wrapper.P2SH_P2WPKH:
-                return p2sh_script(self._witness_program)
+                return scripts.p2sh(hash160(self._witness_program))
             case _:
                 return self._witness_program
 
@@ -166,59 +134,71 @@ class ScriptSpend:
 class TaprootSpend:
     """A taproot output of our key, spent by the key or, given `leaf`, by that script.
 
-    `leaf` counts the tree's scripts from the left; such a script must ask for one signature of
-    `leaf_key` and nothing else.
+    `leaf` counts the tree's scripts from the left; the script asks for one signature of each of
+    `leaf_keys`, in their order, and for nothing else.
     """
 
     key: PrivateKey
     tree: MaybeTree = None
     leaf: int | None = None
-    leaf_key: PrivateKey | None = None
+    leaf_keys: tuple[PrivateKey, ...] = ()
     locktime: int = 0
     sequence: int | None = None
 
     @cached_property
     def script(self) -> bytes:
-        return b"\x51\x20" + output_key(x_only(self.key), merkle_root(self.tree))[0]
+        return scripts.p2tr(output_key(x_only(self.key), merkle_root(self.tree))[0])
 
     @cached_property
     def _tweaked(self) -> PrivateKey:
         return tweaked(self.key, merkle_root(self.tree))
 
     @cached_property
-    def template(self) -> Unlocked:
+    def _opening(self) -> tuple[Leaf, bytes] | None:
+        """The script that is used and its control block."""
         if self.leaf is None or self.tree is None:
-            return Unlocked(b"", (bytes(_SCHNORR_SIZE),))
-        leaf, control = control_blocks(x_only(self.key), self.tree)[self.leaf]
-        return Unlocked(b"", (bytes(_SCHNORR_SIZE), leaf.script, control))
+            return None
+        return control_blocks(x_only(self.key), self.tree)[self.leaf]
+
+    def _placed(self, signatures: Sequence[bytes]) -> Unlocked:
+        if self._opening is None:
+            return Unlocked(b"", tuple(signatures))
+        leaf, control = self._opening
+        return Unlocked(b"", (*reversed(signatures), leaf.script, control))
+
+    @cached_property
+    def template(self) -> Unlocked:
+        count = 1 if self._opening is None else len(self.leaf_keys)
+        return self._placed([bytes(_SCHNORR_SIZE)] * count)
 
     def unlock(self, digests: Sighash, index: int) -> Unlocked:
-        if self.leaf is None or self.tree is None:
-            digest = digests.taproot(index, hash_types.DEFAULT)
-            return Unlocked(b"", (sign_schnorr(self._tweaked, digest, hash_types.DEFAULT),))
-        leaf, control = control_blocks(x_only(self.key), self.tree)[self.leaf]
-        digest = digests.taproot(index, hash_types.DEFAULT, leaf.hash)
-        signature = sign_schnorr(self.leaf_key or self.key, digest, hash_types.DEFAULT)
-        return Unlocked(b"", (signature, leaf.script, control))
+        keys: tuple[PrivateKey, ...] = (self._tweaked,)
+        leaf_hash = b""
+        if self._opening is not None:
+            keys, leaf_hash = self.leaf_keys, self._opening[0].hash
+        digest = digests.taproot(index, hash_types.DEFAULT, leaf_hash)
+        return self._placed([sign_schnorr(key, digest, hash_types.DEFAULT) for key in keys])
 
 
 def p2pk(key: PrivateKey, *, compressed: bool = True) -> ScriptSpend:
-    return ScriptSpend(push(key.public_key.format(compressed)) + _OP_CHECKSIG, (key,))
+    return ScriptSpend(scripts.p2pk(key.public_key.format(compressed)), (key,))
+
+
+def _key_hash_spend(key: PrivateKey, wrapper: Wrapper) -> ScriptSpend:
+    public = key.public_key.format()
+    return ScriptSpend(scripts.p2pkh(hash160(public)), (key,), wrapper, after=(public,))
 
 
 def p2pkh(key: PrivateKey) -> ScriptSpend:
-    public = key.public_key.format()
-    return ScriptSpend(p2pkh_script(public), (key,), Wrapper.BARE, after=(public,))
+    return _key_hash_spend(key, Wrapper.BARE)
 
 
 def p2wpkh(key: PrivateKey) -> ScriptSpend:
-    public = key.public_key.format()
-    return ScriptSpend(p2pkh_script(public), (key,), Wrapper.P2WPKH, after=(public,))
+    return _key_hash_spend(key, Wrapper.P2WPKH)
 
 
 def p2sh_p2wpkh(key: PrivateKey) -> ScriptSpend:
-    public = key.public_key.format()
-    return ScriptSpend(p2pkh_script(public), (key,), Wrapper.P2SH_P2WPKH, after=(public,))
+    return _key_hash_spend(key, Wrapper.P2SH_P2WPKH)
 
 
 def p2tr(key: PrivateKey) -> TaprootSpend:
@@ -233,8 +213,7 @@ def multisig(
 ) -> ScriptSpend:
     """m-of-n by BIP67's key order; `signing` names the keys that sign (the first m if None)."""
     ordered = sorted(keys, key=lambda key: key.public_key.format())
-    publics = b"".join(push(key.public_key.format()) for key in ordered)
-    code = push_number(required) + publics + push_number(len(keys)) + _OP_CHECKMULTISIG
+    code = scripts.multisig(required, [key.public_key.format() for key in ordered])
     chosen = range(required) if signing is None else sorted(signing)
     signers = tuple(ordered[position] for position in chosen)
     return ScriptSpend(code, signers, wrapper, before=(b"",))
@@ -242,25 +221,13 @@ def multisig(
 
 def locked_until(key: PrivateKey, locktime: int, wrapper: Wrapper = Wrapper.P2WSH) -> ScriptSpend:
     """Spendable from a height or time on (BIP65)."""
-    code = (
-        push_number(locktime)
-        + _OP_CHECKLOCKTIMEVERIFY
-        + _OP_DROP
-        + push(key.public_key.format())
-        + _OP_CHECKSIG
-    )
+    code = push_number(locktime) + _CHECKLOCKTIMEVERIFY_DROP + scripts.p2pk(key.public_key.format())
     return ScriptSpend(code, (key,), wrapper, locktime=locktime)
 
 
 def locked_for(key: PrivateKey, sequence: int, wrapper: Wrapper = Wrapper.P2WSH) -> ScriptSpend:
     """Spendable some blocks or 512-second units after it confirmed (BIP68, BIP112)."""
-    code = (
-        push_number(sequence)
-        + _OP_CHECKSEQUENCEVERIFY
-        + _OP_DROP
-        + push(key.public_key.format())
-        + _OP_CHECKSIG
-    )
+    code = push_number(sequence) + _CHECKSEQUENCEVERIFY_DROP + scripts.p2pk(key.public_key.format())
     return ScriptSpend(code, (key,), wrapper, sequence=sequence)
 
 
