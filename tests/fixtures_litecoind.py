@@ -1,4 +1,4 @@
-"""Real daemons of the Core family on regtest: started in a directory of their own, loopback only."""
+"""Real daemons of the Core family on regtest, each in a directory of its own, loopback only."""
 
 import json
 import shutil
@@ -50,6 +50,7 @@ class Daemon:
             "dnsseed=0",
             "printtoconsole=0",
             "fallbackfee=0.0002",
+            "keypool=5",  # a thousand keys in each new wallet take their time
             f"rpcport={self.port}",
             "rpcbind=127.0.0.1",
             "rpcallowip=127.0.0.1",
@@ -127,7 +128,7 @@ class Daemon:
 
     def send(self, address: str, coins: float, wallet: str = "miner") -> str:
         """Pays from a wallet; returns the txid."""
-        txid: str = self.rpc("sendtoaddress", address, coins, wallet=wallet)
+        txid: str = self.rpc("sendtoaddress", address, f"{coins:.8f}", wallet=wallet)
         return txid
 
     def peg_in(self, count: int) -> list[str]:
