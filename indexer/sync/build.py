@@ -1,0 +1,166 @@
+"""The end of bulk: secondary indexes by sort, then utxo and script from all rows at once.
+
+Each step is one SQL transaction that also counts itself in state.progress, so that a killed
+build goes on where it was.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from sqlalchemy import Connection, Index, func, select, text
+from sqlalchemy.exc import OperationalError
+
+from indexer import schema
+from indexer.database import Database
+from indexer.sync.aggregates import GENESIS_TX_ID
+from indexer.sync.prevouts import newest_transactions, pieces
+from indexer.sync.rows import MAX_SCRIPT_SIZE, OP_RETURN
+from indexer.sync.state import BULK, FOLLOW, read_state, write_phase
+from indexer.sync.writing import execute_many
+
+STOP_INTERVAL = 0.2  # seconds
+
+_tx, _output = schema.tx.c, schema.output.c
+_INDEX_NAMES: Final = {"output_by_script", "input_by_output", "input_by_script"}
+INDEXES: Final = [
+    index
+    for table in (schema.output, schema.input_)
+    for index in sorted(table.indexes, key=lambda index: str(index.name))
+    if index.name in _INDEX_NAMES
+]
+
+_FILL_UTXO = text(
+    """
+INSERT INTO utxo (script_key, output_id, value)
+SELECT output.script_key, output.output_id, output.value
+FROM output LEFT JOIN input ON input.output_id = output.output_id
+WHERE input.output_id IS NULL AND output.tx_id > :genesis
+    AND substr(output.script, 1, 1) <> :op_return AND length(output.script) <= :largest
+ORDER BY output.script_key, output.output_id
+"""
+)
+# {comparable} is the script as something that has an order: PostgreSQL before 18 has no
+# min(bytea).
+_FILL_SCRIPT = """
+INSERT INTO script (script_key, tx_count, output_count, received, input_count, sent,
+    unspent_count, unspent, first_tx_id, last_tx_id, ambiguous)
+SELECT script_key, count(DISTINCT tx_id), sum(is_output), sum(received), sum(is_input), sum(sent),
+    sum(is_coin), sum(unspent), min(tx_id), max(tx_id),
+    CASE WHEN min(comparable) <> max(comparable) THEN 1 ELSE 0 END
+FROM (
+    SELECT script_key, tx_id, 1 AS is_output, value AS received, 0 AS is_input, 0 AS sent,
+        0 AS is_coin, 0 AS unspent, {comparable} AS comparable FROM output
+    UNION ALL SELECT script_key, tx_id, 0, 0, 1, value, 0, 0, NULL FROM input
+    UNION ALL SELECT script_key, NULL, 0, 0, 0, 0, 1, value, NULL FROM utxo
+) AS move GROUP BY script_key
+"""
+
+
+def drop_indexes(database: Database) -> None:
+    """What loading does not keep up to date."""
+    with database.write() as connection:
+        for index in INDEXES:
+            index.drop(connection, checkfirst=True)
+
+
+def build(database: Database, stop: threading.Event, progress: Callable[[float], None]) -> bool:
+    """Make what bulk left out and turn to following; False if stopped before the end.
+
+    `progress` is told the part done, 0 to 1.
+    """
+    steps: list[Callable[[Connection], None]] = [
+        *(_index_step(index) for index in INDEXES),
+        _fill_utxo,
+        _fill_script,
+    ]
+    for number, step in enumerate(steps, 1):
+        done = number / len(steps)
+        try:
+            with database.write() as connection, _interruptible(connection, stop):
+                if read_state(connection).progress < done:
+                    _prepare(connection)
+                    step(connection)
+                    write_phase(connection, FOLLOW if done == 1 else BULK, done)
+        except OperationalError:
+            if stop.is_set():
+                return False
+            raise
+        progress(done)
+    return True
+
+
+def _index_step(index: Index) -> Callable[[Connection], None]:
+    def create(connection: Connection) -> None:
+        index.create(connection, checkfirst=True)
+
+    return create
+
+
+def _fill_utxo(connection: Connection) -> None:
+    connection.execute(
+        _FILL_UTXO,
+        {"genesis": GENESIS_TX_ID, "op_return": OP_RETURN, "largest": MAX_SCRIPT_SIZE},
+    )
+    for older in _repeated(connection):
+        coins = connection.execute(
+            select(_output.script_key, _output.output_id).where(_output.output_id.in_(older))
+        )
+        execute_many(
+            connection, "DELETE FROM utxo WHERE script_key = ? AND output_id = ?", coins.all()
+        )
+
+
+def _fill_script(connection: Connection) -> None:
+    comparable = "script" if connection.dialect.name == "sqlite" else "encode(script, 'hex')"
+    connection.exec_driver_sql(_FILL_SCRIPT.format(comparable=comparable))
+
+
+def _repeated(connection: Connection) -> list[range]:
+    """The outputs of transactions that a later one repeats."""
+    keys = connection.execute(
+        select(_tx.txid_key).group_by(_tx.txid_key).having(func.count() > 1)
+    ).scalars()
+    outputs = []
+    for some in pieces(keys.all()):
+        rows = connection.execute(select(schema.tx).where(_tx.txid_key.in_(some))).all()
+        newest = newest_transactions(connection, {row.txid for row in rows})
+        outputs += [
+            range(row.first_output_id, row.first_output_id + row.output_count)
+            for row in rows
+            if newest[row.txid].tx_id != row.tx_id
+        ]
+    return outputs
+
+
+def _prepare(connection: Connection) -> None:
+    """Memory for sorting; SQLite takes it from its cache and spills to temporary files."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
+        connection.exec_driver_sql("SET LOCAL work_mem = '256MB'")
+
+
+@contextmanager
+def _interruptible(connection: Connection, stop: threading.Event) -> Iterator[None]:
+    """Make the statement that is running fail when `stop` is set: it may take hours."""
+    driver = connection.connection.driver_connection
+    finished = threading.Event()
+
+    def watch() -> None:
+        while not finished.wait(STOP_INTERVAL):
+            if stop.is_set():
+                if isinstance(driver, sqlite3.Connection):
+                    driver.interrupt()
+                elif isinstance(driver, psycopg.Connection):
+                    driver.cancel()
+
+    watcher = threading.Thread(target=watch, name="build-stop")
+    watcher.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        watcher.join()

@@ -1,0 +1,225 @@
+"""From a block to the rows that the tables hold of it: pure functions, no SQL, no node.
+
+A block is drafted by itself; what its inputs spend is looked up elsewhere (prevouts.py) and
+completes the draft. Rows are tuples in the order of the table's columns. Ids count from 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
+
+from indexer.chain.encoding import Block, Transaction, hash_hex
+from indexer.chain.merkle import merkle_root
+from indexer.keys import TxFlag, script_key, txid_key
+from indexer.node.base import NodeError
+
+Row: TypeAlias = tuple[object, ...]
+# In the order of schema.tx; its tenth, the fee, is 0 in a draft.
+TxRow: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, int, int, int, int]
+# output_id, tx_id, value, script_key, script
+OutputRow: TypeAlias = tuple[int, int, int, int, bytes]
+# input_id, tx_id, output_id, script_key, value
+InputRow: TypeAlias = tuple[int, int, int, int, int]
+# What an input spends: output_id, script_key, value
+Prevout: TypeAlias = tuple[int, int, int]
+
+MAX_SCRIPT_SIZE = 10_000  # bytes
+OP_RETURN = b"\x6a"
+FIRST_FINAL_SEQUENCE = 0xFFFFFFFE  # BIP125: what is below signals that it may be replaced
+MEDIAN_TIME_SPAN = 11  # blocks, BIP113
+
+_VOUTS = tuple(vout.to_bytes(4, "little") for vout in range(4096))
+
+
+class InvalidBlockError(NodeError):
+    """The node gave a block that no honest node has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two blocks of the chain: what the next block stands on."""
+
+    height: int  # of the next block
+    prev_hash: bytes
+    times: tuple[int, ...]  # of up to ten blocks before, oldest first
+    tx_id: int
+    output_id: int
+    input_id: int
+
+
+GENESIS_POSITION = Position(0, bytes(32), (), 0, 0, 0)
+
+
+@dataclass(slots=True)
+class BlockDraft:
+    """A block's rows, but for what depends on the outputs it spends."""
+
+    block: Block
+    raw: bytes
+    position: Position
+    transactions: list[TxRow]
+    outputs: list[OutputRow]
+    created: list[bytes]  # outpoints, one for each of outputs
+    spent: list[bytes]  # outpoints, one for each input
+
+    @property
+    def row_count(self) -> int:
+        return 1 + len(self.transactions) + len(self.outputs) + len(self.spent)
+
+
+@dataclass(slots=True)
+class BlockRows:
+    """All that the tables block, tx, output, input and raw_block hold of one block."""
+
+    position: Position
+    hash: bytes
+    raw: bytes
+    block: Row
+    transactions: list[TxRow]
+    outputs: list[OutputRow]
+    inputs: list[InputRow]
+
+
+def is_unspendable(script: bytes) -> bool:
+    """Whether no input can ever spend it, whatever the input says."""
+    return script.startswith(OP_RETURN) or len(script) > MAX_SCRIPT_SIZE
+
+
+def outpoint(txid: bytes, vout: int) -> bytes:
+    """36 bytes, as on the wire."""
+    return txid + (_VOUTS[vout] if vout < len(_VOUTS) else vout.to_bytes(4, "little"))
+
+
+def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
+    """The rows of the block that follows `position`; InvalidBlockError if it does not."""
+    _check(block, position)
+    draft = BlockDraft(block, raw, position, [], [], [], [])
+    outputs, created, spent = draft.outputs, draft.created, draft.spent
+    tx_id, output_id = position.tx_id, position.output_id
+    for transaction in block.transactions:
+        txid = transaction.txid
+        first_output_id, first_input_id = output_id, position.input_id + len(spent)
+        total = 0
+        for vout, (value, script) in enumerate(transaction.outputs):
+            outputs.append((output_id, tx_id, value, script_key(script), script))
+            created.append(outpoint(txid, vout))
+            output_id += 1
+            total += value
+        flags = flags_of(transaction)
+        if not flags & TxFlag.COINBASE:
+            spent += [outpoint(each[0], each[1]) for each in transaction.inputs]
+        draft.transactions.append(
+            (
+                tx_id,
+                txid,
+                txid_key(txid),
+                position.height,
+                first_output_id,
+                first_input_id,
+                output_id - first_output_id,
+                position.input_id + len(spent) - first_input_id,
+                total,
+                0,
+                transaction.size,
+                transaction.weight,
+                flags,
+            )
+        )
+        tx_id += 1
+    return draft
+
+
+def _check(block: Block, position: Position) -> None:
+    """What the ids rest on. That the block is valid is the node's word."""
+    txids = [transaction.txid for transaction in block.transactions]
+    if block.header.prev_hash != position.prev_hash:
+        fault = "does not follow the block before it"
+    elif not (txids and block.transactions[0].is_coinbase):
+        fault = "does not start with a coinbase"
+    elif merkle_root(txids) != block.header.merkle_root or len(set(txids)) != len(txids):
+        # Repeated transactions can have the same root as the block without them: CVE-2012-2459.
+        fault = "does not hold the transactions that its header commits to"
+    else:
+        return
+    raise InvalidBlockError(
+        f"The node's block {hash_hex(block.hash)} at height {position.height} {fault}"
+    )
+
+
+def position_after(draft: BlockDraft) -> Position:
+    """Where the block behind this one stands."""
+    position, block = draft.position, draft.block
+    return Position(
+        position.height + 1,
+        block.hash,
+        (*position.times, block.header.time)[1 - MEDIAN_TIME_SPAN :],
+        position.tx_id + len(draft.transactions),
+        position.output_id + len(draft.outputs),
+        position.input_id + len(draft.spent),
+    )
+
+
+def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
+    """The block's rows, given what its inputs spend in their order."""
+    inputs: list[InputRow] = []
+    transactions: list[TxRow] = []
+    input_id = draft.position.input_id
+    remaining = iter(prevouts)
+    fees = output_value = coinbase_value = 0
+    for row in draft.transactions:
+        tx_id, count, total = row[0], row[7], row[8]
+        if row[12] & TxFlag.COINBASE:
+            coinbase_value = total
+            transactions.append(row)
+            continue
+        fee = -total
+        for output_id, key, value in islice(remaining, count):
+            inputs.append((input_id, tx_id, output_id, key, value))
+            input_id += 1
+            fee += value
+        if fee < 0:
+            raise InvalidBlockError(f"Transaction {hash_hex(row[1])} pays out more than it spends")
+        fees += fee
+        output_value += total
+        transactions.append((*row[:9], fee, *row[10:]))
+    block, position = draft.block, draft.position
+    header = block.header
+    times = sorted((*position.times, header.time))
+    block_row = (
+        position.height,
+        block.hash,
+        header.serialize80(),
+        header.time,
+        times[len(times) // 2],
+        len(transactions),
+        len(draft.raw),
+        block.weight,
+        position.tx_id,
+        position.output_id,
+        position.input_id,
+        output_value,
+        coinbase_value,
+        fees,
+        block.transactions[0].inputs[0].script_sig,
+    )
+    return BlockRows(
+        position, block.hash, draft.raw, block_row, transactions, draft.outputs, inputs
+    )
+
+
+def flags_of(transaction: Transaction) -> int:
+    """keys.TxFlag of a transaction."""
+    """TxFlag bits of a transaction."""
+    if transaction.is_coinbase:
+        return TxFlag.COINBASE | (TxFlag.SEGWIT if transaction.has_witness else 0)
+    flags = 0
+    if transaction.has_witness:
+        flags |= TxFlag.SEGWIT
+    if any(each.sequence < FIRST_FINAL_SEQUENCE for each in transaction.inputs):
+        flags |= TxFlag.REPLACEABLE
+    if transaction.mweb:
+        flags |= TxFlag.MWEB
+    if transaction.is_hogex:
+        flags |= TxFlag.HOGEX
+    return int(flags)
