@@ -50,7 +50,9 @@ class RawSource:
                 return self.node.transaction(txid, block_hash)
             except NodeError as error:
                 raise RawUnavailableError(str(error)) from error
-        for transaction in parse_block(self.block(connection, block_hash), self.network).transactions:
+        for transaction in parse_block(
+            self.block(connection, block_hash), self.network
+        ).transactions:
             if transaction.txid == txid:
                 return transaction.serialize()
         raise RawUnavailableError("The block does not hold this transaction.")

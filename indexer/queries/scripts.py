@@ -259,7 +259,7 @@ def history(
     return tuple(entries)
 
 
-def received_query(wanted: bytes, limit: int, before: int | None) -> Select[tuple[int, int]]:
+def received_query(wanted: bytes, limit: int, before: int | None) -> Select[int, int]:
     """(tx_id, sum) of the newest transactions that pay the script."""
     query = select(output.c.tx_id, func.sum(output.c.value)).where(_output_is(wanted))
     if before is not None:
@@ -267,7 +267,7 @@ def received_query(wanted: bytes, limit: int, before: int | None) -> Select[tupl
     return query.group_by(output.c.tx_id).order_by(output.c.tx_id.desc()).limit(limit)
 
 
-def sent_query(wanted: bytes, limit: int, before: int | None) -> Select[tuple[int, int]]:
+def sent_query(wanted: bytes, limit: int, before: int | None) -> Select[int, int]:
     """(tx_id, sum) of the newest transactions that spend the script."""
     query = _inputs_of(select(input_.c.tx_id, func.sum(input_.c.value)), wanted)
     if before is not None:
@@ -331,7 +331,7 @@ def coins(
     )
 
 
-def coins_query(wanted: bytes, limit: int, before: int | None) -> Select[tuple[int, ...]]:
+def coins_query(wanted: bytes, limit: int, before: int | None) -> Select[Any]:
     """Rows for `coins`."""
     query = (
         select(
@@ -400,5 +400,5 @@ def _inputs_of(query: Query, wanted: bytes) -> Query:
     )
 
 
-def _sums(connection: Connection, query: Select[tuple[int, int]]) -> dict[int, int]:
-    return {tx_id: int(total) for tx_id, total in connection.execute(query)}
+def _sums(connection: Connection, query: Select[int, int]) -> dict[int, int]:
+    return {row[0]: int(row[1]) for row in connection.execute(query)}

@@ -1,0 +1,108 @@
+"""Script types in the reader's words."""
+
+from dataclasses import dataclass
+
+from flask import Flask
+from flask_babel import gettext as _
+
+from indexer.chain.script import ScriptType
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptWords:
+    """A short name, and a sentence for who meets it for the first time."""
+
+    name: str
+    text: str
+
+
+def script_words(kind: ScriptType) -> ScriptWords:
+    """What a script type is called and means."""
+    name, text = _all()[kind]
+    return ScriptWords(name, text)
+
+
+def _all() -> dict[ScriptType, tuple[str, str]]:
+    return {
+        ScriptType.P2PK: (
+            "P2PK",
+            _(
+                "Pays a public key that stands in the output itself: the oldest form, without an "
+                "address."
+            ),
+        ),
+        ScriptType.P2PKH: (
+            "P2PKH",
+            _("Pays the hash of a public key. Spending shows the key and a signature."),
+        ),
+        ScriptType.P2SH: (
+            "P2SH",
+            _(
+                "Pays the hash of a script. Spending shows the script and what fulfils it, often "
+                "several signatures or a wrapped segwit key."
+            ),
+        ),
+        ScriptType.MULTISIG: (
+            _("Bare multisig"),
+            _("Lists several public keys and how many of them must sign, in the output itself."),
+        ),
+        ScriptType.P2WPKH: (
+            "P2WPKH",
+            _(
+                "Native segwit version 0: pays the hash of a public key. The signature travels in "
+                "the witness, which makes spending cheap."
+            ),
+        ),
+        ScriptType.P2WSH: (
+            "P2WSH",
+            _(
+                "Native segwit version 0: pays the SHA-256 hash of a script, often several "
+                "signatures."
+            ),
+        ),
+        ScriptType.P2TR: (
+            "P2TR",
+            _(
+                "Taproot, segwit version 1: pays a key that may hide a tree of scripts. Spent by "
+                "one signature, or by showing one script of the tree."
+            ),
+        ),
+        ScriptType.P2A: (
+            "P2A",
+            _("An anchor that anyone may spend, made to raise the fee of its transaction later."),
+        ),
+        ScriptType.OP_RETURN: (
+            "OP_RETURN",
+            _("Carries data and can never be spent."),
+        ),
+        ScriptType.MWEB_PEGIN: (
+            _("MWEB peg-in"),
+            _("Moves an amount into the MimbleWimble extension block, where it is confidential."),
+        ),
+        ScriptType.MWEB_HOGADDR: (
+            _("MWEB balance"),
+            _(
+                "Holds all that is inside the MimbleWimble extension block, carried on from block "
+                "to block by the HogEx transaction."
+            ),
+        ),
+        ScriptType.WITNESS_UNKNOWN: (
+            _("Future segwit version"),
+            _(
+                "A witness version without rules so far: nodes let anyone spend it and relay "
+                "policies forbid it."
+            ),
+        ),
+        ScriptType.NONSTANDARD: (
+            _("Non-standard"),
+            _("A script of its own making. What it asks for is in its operations."),
+        ),
+        ScriptType.EMPTY: (
+            _("Empty script"),
+            _("Asks for nothing but a true value: anyone may spend it."),
+        ),
+    }
+
+
+def install(app: Flask) -> None:
+    app.jinja_env.filters.update(script_words=script_words)
