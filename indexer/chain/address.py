@@ -71,13 +71,13 @@ class _SegwitAddress:
 
 
 def address_of(script: bytes, network: Network) -> str | None:
-    """The address of a scriptPubKey; None for those that have none."""
+    """The address of a scriptPubKey; None for those that have none, as Core sees it."""
     match classify(script, network):
         case ScriptType.P2PKH:
             return _base58(network.p2pkh_prefix + script[3:23])
         case ScriptType.P2SH:
             return _base58(network.p2sh_prefixes[0] + script[2:22])
-        case ScriptType.NONSTANDARD:
+        case ScriptType.NONSTANDARD | ScriptType.MWEB_PEGIN | ScriptType.MWEB_HOGADDR:
             return None
     program = witness_program(script)
     if program is None or network.bech32_hrp is None:

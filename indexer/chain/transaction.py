@@ -134,7 +134,9 @@ class Transaction:
     @property
     def weight(self) -> int:
         """BIP141 weight, without the MWEB part; but a peg-in that waits to be mined counts the
-        input that the HogEx will need for it, as Litecoin Core has it."""
+        input that the HogEx will need for it, as Litecoin Core has it. 0 if MWEB-only."""
+        if self.is_mweb_only:
+            return 0
         waiting = self.mweb and not self.is_hogex
         pegins = sum(map(is_pegin, self.outputs)) if waiting else 0
         size = len(self.serialize_canonical())
