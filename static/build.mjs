@@ -1,0 +1,51 @@
+// Bundles src/ into dist/: names carry a hash of the content, manifest.json lists each with the
+// hash that browsers check it against. The same sources always give the same bytes.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const dist = `${here}dist/`;
+
+const result = await build({
+  absWorkingDir: here,
+  entryPoints: ["src/main.ts", "src/main.css", "src/icon.svg"],
+  outdir: "dist",
+  entryNames: "[name]-[hash]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022", "chrome111", "firefox115", "safari16.4"],
+  loader: { ".svg": "copy" },
+  legalComments: "none",
+  charset: "utf8",
+  metafile: true,
+  write: false,
+});
+
+await mkdir(dist, { recursive: true });
+const manifest = {};
+for (const [path, output] of Object.entries(result.metafile.outputs)) {
+  const file = basename(path);
+  const source = output.entryPoint ?? Object.keys(output.inputs)[0];
+  const { contents } = result.outputFiles.find((each) => each.path.endsWith(`/${file}`));
+  const digest = createHash("sha384").update(contents).digest("base64");
+  const name = basename(source).replace(/\.ts$/, ".js");
+  manifest[name] = { file, integrity: `sha384-${digest}` };
+  await writeFile(dist + file, contents);
+}
+// A running server reads the manifest once: write it whole, and only then drop what is old.
+await writeFile(`${dist}manifest.json.new`, `${JSON.stringify(manifest, null, 2)}\n`);
+await rename(`${dist}manifest.json.new`, `${dist}manifest.json`);
+const current = new Set([...Object.values(manifest).map(({ file }) => file), "manifest.json"]);
+for (const file of await readdir(dist)) {
+  if (!current.has(file)) await rm(dist + file);
+}
+
+for (const { file } of Object.values(manifest)) {
+  const { length } = await readFile(dist + file);
+  console.log(`  ${file}  ${(length / 1000).toFixed(1)} kB`);
+}

@@ -1,0 +1,52 @@
+"""The web app: one factory that joins the parts."""
+
+from importlib.metadata import version
+
+from flask import Blueprint, Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from indexer.database import Database
+from indexer.node.base import Node
+from indexer.raw import RawSource
+from webapp import assets, caching, context, errors, formatting, limits, live, preferences, security
+from webapp.config import Settings
+from webapp.watcher import LiveHub
+
+MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
+MAX_READERS_PER_CLIENT = 16
+
+PAGES: tuple[Blueprint, ...] = ()
+
+
+def create_app(settings: Settings, database: Database, node: Node | None = None) -> Flask:
+    """The pages of one network's index. No connection is made before the first request."""
+    app = Flask(
+        "webapp",
+        template_folder=str(assets.resource_folder("templates", "templates")),
+        static_folder=str(assets.resource_folder("static", "static/dist")),
+        static_url_path="/static",
+    )
+    network = settings.chain_network
+    hub = LiveHub(database, max_readers=MAX_READERS, max_per_client=MAX_READERS_PER_CLIENT)
+    security.install(app)
+    context.install(
+        app, context.Services(settings, network, database, RawSource(network, node), hub)
+    )
+    for part in (assets, caching, preferences, limits, errors, formatting, live):
+        part.install(app)
+    for page in PAGES:
+        app.register_blueprint(page)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        path=path, network=context.network, pulse=context.pulse, version=version("satchel")
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
+        app.wsgi_app = proxied  # type: ignore[method-assign]
+    return app
+
+
+def path(absolute: str) -> str:
+    """An address of ours as the browser must ask for it, below a proxy's prefix."""
+    return f"{request.script_root}{absolute}"

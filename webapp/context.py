@@ -1,0 +1,73 @@
+"""What a view may ask for during a request: settings, the network, a read connection."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask, current_app, g
+from sqlalchemy import Connection
+
+from indexer.chain.network import Network
+from indexer.database import Database
+from indexer.queries.pulse import Pulse, read_pulse
+from indexer.raw import RawSource
+from webapp.config import Settings
+
+if TYPE_CHECKING:
+    from webapp.watcher import LiveHub
+
+EXTENSION = "satchel"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one web process keeps for all requests."""
+
+    settings: Settings
+    network: Network
+    database: Database
+    raw: RawSource
+    live: "LiveHub"
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions[EXTENSION])
+
+
+def settings() -> Settings:
+    return services().settings
+
+
+def network() -> Network:
+    return services().network
+
+
+def raw() -> RawSource:
+    """Raw blocks and transactions."""
+    return services().raw
+
+
+def connection() -> Connection:
+    """The request's read-only transaction: everything on one page is of one moment."""
+    if "connection" not in g:
+        g.resources = ExitStack()
+        g.connection = g.resources.enter_context(services().database.read())
+    return cast(Connection, g.connection)
+
+
+def pulse() -> Pulse | None:
+    """Where the index stands, read once per request; None before the first indexing."""
+    if "pulse" not in g:
+        g.pulse = read_pulse(connection())
+    return cast("Pulse | None", g.pulse)
+
+
+def close_connection(_error: BaseException | None) -> None:
+    resources: ExitStack | None = g.pop("resources", None)
+    if resources is not None:
+        resources.close()
+
+
+def install(app: Flask, shared: Services) -> None:
+    app.extensions[EXTENSION] = shared
+    app.teardown_appcontext(close_connection)

@@ -1,0 +1,93 @@
+"""Headers of every response, the page's nonce, and the check that a form is our own."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, g, request
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+
+NONCE_BYTES = 18
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; worker-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types htmx signer"
+)
+
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    # Not no-referrer: browsers then send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+ONE_YEAR = 31_536_000
+
+
+def nonce() -> str:
+    """The nonce of this response: scripts and htmx elements must carry it."""
+    if "nonce" not in g:
+        g.nonce = secrets.token_urlsafe(NONCE_BYTES)
+    return str(g.nonce)
+
+
+def hx(**attributes: str) -> Markup:
+    """htmx attributes together with the nonce without which the browser ignores them.
+
+    `{{ hx(get=url, target="#list", push_url="true") }}`; `sse_connect` becomes hx-sse:connect.
+    """
+    named = {name.replace("_", "-"): value for name, value in attributes.items()}
+    if "sse-connect" in named:
+        named["sse:connect"] = named.pop("sse-connect")
+    named["nonce"] = nonce()
+    return Markup(" ").join(
+        Markup('hx-{}="{}"').format(name, escape(value)) for name, value in named.items()
+    )
+
+
+def refuse_foreign_forms() -> None:
+    """Abort with 403 where another site's page made the browser send this request.
+
+    Browsers say so themselves: Sec-Fetch-Site, or Origin in older ones. A client that sends
+    neither and no cookie has no authority of a person's that could be abused.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        ours = site == "same-origin"
+    elif origin is not None:
+        ours = urlsplit(origin).netloc == request.host
+    else:
+        ours = not request.cookies
+    if not ours:
+        abort(403, _("This form was sent from another site, so it was not accepted."))
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    # A 304 renews the stored headers but not the stored body, whose nonce must keep matching.
+    if response.status_code != 304:
+        policy = CONTENT_SECURITY_POLICY.format(nonce=nonce())
+        response.headers["Content-Security-Policy"] = policy
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"
+    return response
+
+
+def install(app: Flask) -> None:
+    """To be called before anything else adds an after_request function, so as to run last."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=1 << 20,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+    )
+    app.before_request(refuse_foreign_forms)
+    app.after_request(add_headers)
+    app.jinja_env.globals.update(hx=hx, nonce=nonce)

@@ -1,0 +1,58 @@
+"""The HTTP server: gunicorn's threaded workers inside our own command."""
+
+import os
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from webapp.context import EXTENSION
+
+THREADS = 128  # per process; a live stream holds one, see app.MAX_READERS
+MAX_PROCESSES = 4
+GRACE_SECONDS = 2
+
+
+class LiveWorker(ThreadWorker):  # type: ignore[misc]
+    """A worker that ends its live streams when told to stop, instead of waiting for them."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Later, in the worker's own loop: a signal handler must not take locks.
+        self.method_queue.defer(self.wsgi.extensions[EXTENSION].live.close)
+        super().handle_exit(sig, frame)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn configured by code: no configuration file, no control socket."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self.application = app
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.application
+
+
+def serve(app: Flask, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; to be called in a process's main thread."""
+    bracketed = f"[{host}]" if ":" in host else host
+    options = {
+        "bind": f"{bracketed}:{port}",
+        "workers": min(os.cpu_count() or 1, MAX_PROCESSES),
+        "threads": THREADS,
+        "worker_class": LiveWorker,
+        "graceful_timeout": GRACE_SECONDS,
+        "timeout": 60,
+        "keepalive": 5,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+        "proc_name": "satchel",
+    }
+    Server(app, options).run()

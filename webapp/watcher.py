@@ -1,0 +1,171 @@
+"""The live watcher: one thread per web process looks at the state row and tells all readers."""
+
+import logging
+import threading
+import time
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from indexer.database import Database, DatabaseError
+from indexer.queries.pulse import read_pulse
+from indexer.queries.watch import look_at_scripts, look_at_transactions
+from webapp.topics import CHAIN_KINDS, Moment, due_topics
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+LOADING_POLL_SECONDS = 3.0  # blocks fly past: nobody reads that fast
+MEMPOOL_GAP_SECONDS = 2.0
+
+Looks = dict[str, Hashable]  # named topic -> how what it names looks
+
+
+class TooManyReadersError(Exception):
+    """No more streams: the reader is to poll instead."""
+
+
+class Subscription:
+    """One reader's open stream. What it has not fetched yet is a set: it cannot grow."""
+
+    def __init__(self, hub: "LiveHub", topics: frozenset[str], client: str) -> None:
+        self.topics = topics
+        self.client = client
+        self._hub = hub
+        self._pending: set[str] = set()
+
+    def add(self, topics: Iterable[str]) -> None:
+        """With the hub's lock held."""
+        self._pending |= self.topics.intersection(topics)
+
+    def wait(self, timeout: float) -> tuple[frozenset[str], Moment] | None:
+        """The topics that moved, none after `timeout` seconds; None once the hub has closed."""
+        with self._hub.changed:
+            self._hub.changed.wait_for(lambda: self._pending or self._hub.closed, timeout)
+            if self._hub.closed:
+                return None
+            moved = frozenset(self._pending)
+            self._pending.clear()
+            return moved, self._hub.moment
+
+    def close(self) -> None:
+        self._hub.unsubscribe(self)
+
+
+class LiveHub:
+    """Watches one database while anybody listens."""
+
+    def __init__(self, database: Database, *, max_readers: int, max_per_client: int) -> None:
+        self.database = database
+        self.max_readers = max_readers
+        self.max_per_client = max_per_client
+        self.changed = threading.Condition()
+        self.closed = False
+        self.moment = Moment()
+        self._readers: set[Subscription] = set()
+        self._thread: threading.Thread | None = None
+        self._looks: Looks = {}
+        self._mempool_told_at = 0.0
+
+    def subscribe(self, topics: frozenset[str], client: str, since: str) -> Subscription:
+        """Open a stream. What moved after the moment `since` is told at once.
+
+        Raises TooManyReadersError.
+        """
+        current = self.look()
+        with self.changed:
+            of_client = sum(reader.client == client for reader in self._readers)
+            if len(self._readers) >= self.max_readers or of_client >= self.max_per_client:
+                raise TooManyReadersError
+            subscription = Subscription(self, topics, client)
+            if self._thread is None:
+                self.moment = current
+                self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
+                self._thread.start()
+            subscription.add(due_topics(topics, self.moment.changes_since(since)))
+            self._readers.add(subscription)
+            self.changed.notify_all()
+            return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        with self.changed:
+            self._readers.discard(subscription)
+
+    def look(self) -> Moment:
+        """The present moment, read from the database."""
+        with self.database.read() as connection:
+            return Moment.of(read_pulse(connection))
+
+    def close(self) -> None:
+        """End all streams and the watcher."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    @property
+    def reader_count(self) -> int:
+        return len(self._readers)
+
+    def _watch(self) -> None:
+        pause = POLL_SECONDS
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.closed, pause)
+                self.changed.wait_for(lambda: self.closed or self._readers)
+                if self.closed:
+                    return
+                topics = frozenset().union(*(reader.topics for reader in self._readers))
+            try:
+                pause = self._round(topics)
+            except (OperationalError, DatabaseError) as error:
+                logger.warning("the live watcher cannot read the index: %s", error)
+                pause = LOADING_POLL_SECONDS
+
+    def _round(self, topics: frozenset[str]) -> float:
+        """Look once and tell what moved; the seconds to wait until the next look."""
+        with self.database.read() as connection:
+            pulse = read_pulse(connection)
+            loading = pulse is not None and pulse.loading
+            moment = self._without_haste(Moment.of(pulse))
+            moved = moment.changes_since(str(self.moment))
+            named = {topic for topic in topics if ":" in topic}
+            looks = self._looks
+            if moved & CHAIN_KINDS or named - looks.keys():
+                looks = _look(connection, named, loading=loading)
+        # Of a topic that is new here nobody knows how it looked: a movement may concern it.
+        fresh = looks.keys() - self._looks.keys() if moved & CHAIN_KINDS else set()
+        altered = fresh | {
+            topic for topic, seen in self._looks.items() if looks.get(topic, seen) != seen
+        }
+        with self.changed:
+            self.moment, self._looks = moment, looks
+            if moved or altered:
+                for reader in self._readers:
+                    reader.add(moved | altered)
+                self.changed.notify_all()
+        return LOADING_POLL_SECONDS if loading else POLL_SECONDS
+
+    def _without_haste(self, moment: Moment) -> Moment:
+        """The moment without the mempool's latest changes if others were told just now."""
+        if moment.mempool == self.moment.mempool:
+            return moment
+        now = time.monotonic()
+        if now - self._mempool_told_at < MEMPOOL_GAP_SECONDS and moment.chain == self.moment.chain:
+            return replace(moment, mempool=self.moment.mempool)
+        self._mempool_told_at = now
+        return moment
+
+
+def _look(connection: Connection, topics: Iterable[str], *, loading: bool) -> Looks:
+    names: dict[str, dict[bytes, str]] = {"tx": {}, "address": {}}
+    for topic in topics:
+        kind, _, name = topic.partition(":")
+        names[kind][bytes.fromhex(name)[::-1]] = topic
+    looks: Looks = {}
+    for kind, look in (("tx", look_at_transactions), ("address", look_at_scripts)):
+        if names[kind]:
+            seen = look(connection, names[kind], loading=loading)
+            looks |= {names[kind][key]: value for key, value in seen.items()}
+    return looks
