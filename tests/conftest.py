@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins: list[str] = ["tests.fixtures_database", "tests.fixtures_litecoind"]
+pytest_plugins: list[str] = [
+    "tests.fixtures_database",
+    "tests.fixtures_embedded",
+    "tests.fixtures_litecoind",
+]
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"
 

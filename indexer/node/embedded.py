@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from time import time as now
@@ -41,29 +41,41 @@ class EmbeddedNode:
         self._moved = threading.Condition(threading.RLock())
         self._generation = 0  # +1 whenever the tip or the mempool moves
         self._seen = threading.local()  # the generation each waiting thread knows
-        self._closed = False
+        self._closed: str | None = None  # why, in words
         self._chain = RegtestChain(directory)
         self._mempool = RegtestMempool(self._chain)
 
     def close(self) -> None:
         """Write everything out and wake who waits. What is called later is NodeUnavailableError."""
+        self._close("The embedded node is closed.")
+
+    def _close(self, reason: str) -> None:
         with self._moved:
-            if not self._closed:
-                self._closed = True
+            if self._closed is None:
+                self._closed = reason
                 self._chain.close()
-                self._moved.notify_all()
+                self._announce()
 
     @contextmanager
     def _open(self) -> Iterator[None]:
         with self._moved:
-            if self._closed:
-                raise NodeUnavailableError("The embedded node is closed.")
+            if self._closed is not None:
+                raise NodeUnavailableError(self._closed)
             yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All or nothing. What memory and engine hold goes with the process if nothing can be."""
+        try:
+            with self._chain.store.transaction():
+                yield
+        except NodeUnavailableError as error:
+            self._close(f"{error} It stopped; start it again when that is mended.")
+            raise
 
     def info(self) -> NodeInfo:
         with self._open():
             height = self._chain.tip.height
-        size = sum(path.stat().st_size for path in self._directory.rglob("*") if path.is_file())
         return NodeInfo(
             version=f"libbitcoinkernel (py-bitcoinkernel {version('py-bitcoinkernel')})",
             network=REGTEST.name,
@@ -72,7 +84,7 @@ class EmbeddedNode:
             initial_download=False,
             progress=1.0,
             pruned_height=None,
-            size_on_disk=size,
+            size_on_disk=_size_of(self._directory),
             relay_fee=MIN_RELAY_FEE,
             interfaces=("embedded",),
         )
@@ -118,7 +130,9 @@ class EmbeddedNode:
     def wait(self, timeout: float) -> None:
         with self._open():
             seen = getattr(self._seen, "generation", -1)
-            self._moved.wait_for(lambda: self._closed or self._generation != seen, timeout)
+            self._moved.wait_for(
+                lambda: self._closed is not None or self._generation != seen, timeout
+            )
             self._seen.generation = self._generation
 
     def submit(self, raw: bytes) -> bytes:
@@ -129,7 +143,7 @@ class EmbeddedNode:
         with self._open():
             present = self._mempool.entries.get(transaction.txid)
             if present is None:
-                with self._chain.store.transaction():
+                with self._writing():
                     self._mempool.accept(transaction, int(now()))
                 self._announce()
             elif present.transaction.wtxid != transaction.wtxid:
@@ -157,7 +171,8 @@ class EmbeddedNode:
 
         `text` stands in its coinbase. `time` is for its header: now if None, and later where
         the median time past asks for it. `transactions`: exactly these, in this order, whether
-        they wait or not; the best of the mempool if None. BlockRejectedError.
+        they wait or not; the best of the mempool if None. BlockRejectedError if the engine finds
+        the block invalid, ValueError if the text is too long or a transaction cannot be parsed.
         """
         with self._open():
             if transactions is None:
@@ -234,7 +249,7 @@ class EmbeddedNode:
         return max(fees, 0)
 
     def _connect(self, block: Block) -> None:
-        with self._chain.store.transaction():
+        with self._writing():
             change = self._chain.submit(block)
             self._mempool.apply(change, int(now()))
         self._chain.flush_if_due()
@@ -246,3 +261,12 @@ class EmbeddedNode:
     def _announce(self) -> None:
         self._generation += 1
         self._moved.notify_all()
+
+
+def _size_of(directory: Path) -> int:
+    """Bytes of all files; the engine replaces some of its own at any time."""
+    size = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
