@@ -26,7 +26,12 @@ SQLITE_PRAGMAS = (
     "temp_store=MEMORY",
     f"mmap_size={1 << 30}",
 )
-SQLITE_WRITER_PRAGMAS = ("cache_size=-262144", "wal_autocheckpoint=20000")
+SQLITE_WRITER_PRAGMAS = (
+    "cache_size=-262144",
+    "wal_autocheckpoint=20000",
+    "temp_store=FILE",  # the sorts of an index build are larger than memory
+    "threads=2",  # helpers of a sort
+)
 SQLITE_READER_PRAGMAS = ("cache_size=-16384", "query_only=ON")
 
 
