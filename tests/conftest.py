@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 pytest_plugins: list[str] = [
+    "tests.fixtures_browser",
     "tests.fixtures_database",
     "tests.fixtures_embedded",
     "tests.fixtures_litecoind",

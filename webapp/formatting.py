@@ -30,6 +30,13 @@ def amount_text(value: int, *, signed: bool = False) -> str:
     return f"{sign}{whole}{'.' + fraction if fraction else ''} {amount_unit()}"
 
 
+def amount_brief(value: int) -> str:
+    """As amount_text, without the zeros at the end: '1.5 BTC', for axes and titles."""
+    sign, whole, fraction = _amount_parts(value, signed=False)
+    significant = fraction.rstrip("0")
+    return f"{sign}{whole}{'.' + significant if significant else ''} {amount_unit()}"
+
+
 def amount_unit() -> str:
     """The unit that the reader chose, as this network names it."""
     return network().small_unit if preferences().unit == "small" else network().unit
@@ -174,6 +181,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update(
         age=age_tag,
         amount=amount,
+        amount_brief=amount_brief,
         amount_text=amount_text,
         bytes=byte_size,
         duration=duration,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from indexer.schema import state
+from indexer.schema import block, state
 
+RECENT_REORG = 86_400  # seconds for which readers are told of one
 HEARTBEAT_SILENCE = 60  # seconds after which an indexer that says nothing is taken for stopped
 
 
@@ -18,6 +19,7 @@ class Pulse:
     phase: str  # "bulk" or "follow"
     tip_height: int  # -1: nothing indexed
     tip_hash: bytes
+    tip_time: int | None  # as the tip's header says
     chain_generation: int
     mempool_generation: int
     last_reorg_at: int | None
@@ -38,6 +40,10 @@ class Pulse:
         return self.phase == "bulk"
 
     @property
+    def reorganised_lately(self) -> bool:
+        return self.last_reorg_at is not None and time.time() - self.last_reorg_at < RECENT_REORG
+
+    @property
     def stopped(self) -> bool:
         """No indexer has written for a while."""
         return self.heartbeat_at is None or time.time() - self.heartbeat_at > HEARTBEAT_SILENCE
@@ -45,6 +51,10 @@ class Pulse:
 
 def read_pulse(connection: Connection) -> Pulse | None:
     """The state of the index; None before the indexer has started for the first time."""
-    columns = [state.c[name] for name in Pulse.__dataclass_fields__]
-    row = connection.execute(select(*columns).where(state.c.id == 1)).first()
+    found = {**state.c, "tip_time": block.c.time}
+    row = connection.execute(
+        select(*(found[name] for name in Pulse.__dataclass_fields__))
+        .join_from(state, block, block.c.height == state.c.tip_height, isouter=True)
+        .where(state.c.id == 1)
+    ).first()
     return Pulse(*row) if row else None
