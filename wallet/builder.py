@@ -81,12 +81,15 @@ def build(
     available = sum(coin.value for coin in coins)
     paid = sum(payment.value for payment in payments)
     least_fee = fee_of(weight_of(coins, payments), fee_rate)
-    if paid + least_fee > available or not (payments or available):
+    if paid + least_fee > available:
         raise InsufficientFundsError(paid + least_fee, available)
     with_change = [*payments, TxOutput(0, change_script)]
     fee = fee_of(weight_of(coins, with_change), fee_rate)
     change = available - paid - fee
-    if change < dust_limit(change_script, network):
+    dust = dust_limit(change_script, network)
+    if change < dust and not payments:
+        raise InsufficientFundsError(fee + dust, available)
+    if change < dust:
         tx = sign(coins, payments, locktime=locktime, sequence=sequence)
         return Built(tx, available - paid, None)
     with_change[-1] = TxOutput(change, change_script)
