@@ -8,14 +8,32 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from indexer.database import Database
 from indexer.node.base import Node
 from indexer.raw import RawSource
-from webapp import assets, caching, context, errors, formatting, limits, live, preferences, security
+from webapp import (
+    assets,
+    caching,
+    chain_formatting,
+    context,
+    errors,
+    formatting,
+    limits,
+    live,
+    preferences,
+    security,
+)
 from webapp.config import Settings
+from webapp.pages import blocks, health, home, mempool, node
 from webapp.watcher import LiveHub
 
 MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
 MAX_READERS_PER_CLIENT = 16
 
-PAGES: tuple[Blueprint, ...] = ()
+PAGES: tuple[Blueprint, ...] = (
+    home.blueprint,
+    blocks.blueprint,
+    mempool.blueprint,
+    node.blueprint,
+    health.blueprint,
+)
 
 
 def create_app(settings: Settings, database: Database, node: Node | None = None) -> Flask:
@@ -32,7 +50,17 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
     context.install(
         app, context.Services(settings, network, database, RawSource(network, node), hub)
     )
-    for part in (assets, caching, preferences, limits, errors, formatting, live):
+    for part in (
+        assets,
+        caching,
+        preferences,
+        limits,
+        errors,
+        formatting,
+        chain_formatting,
+        live,
+        health,
+    ):
         part.install(app)
     for page in PAGES:
         app.register_blueprint(page)

@@ -61,10 +61,6 @@ class TxLine:
         return -(-self.weight // 4)
 
     @property
-    def fee_rate(self) -> float:
-        return self.fee / (self.weight / 4)
-
-    @property
     def is_coinbase(self) -> bool:
         return TxFlag.COINBASE in self.flags
 
@@ -85,12 +81,12 @@ class RateBand:
 
 @dataclass(frozen=True, slots=True)
 class FeeRates:
-    """Fee rates of a block, weighted by size, the coinbase left out."""
+    """Fee rates weighted by size; the quantiles in the smallest unit per 1000 vbytes."""
 
     bands: tuple[RateBand, ...]
-    minimum: float
-    median: float
-    maximum: float
+    minimum: int
+    median: int
+    maximum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +199,11 @@ def fee_rates(fees_and_weights: Sequence[tuple[int, int]]) -> FeeRates | None:
     """Bands and quantiles of (fee, weight) pairs; None for an empty sequence."""
     if not fees_and_weights:
         return None
-    rates = sorted((fee / (weight / 4), weight) for fee, weight in fees_and_weights)
+    rates = sorted((4000 * fee // weight, weight) for fee, weight in fees_and_weights)
     counts = [0] * (len(RATE_BOUNDS) + 1)
     weights = [0] * (len(RATE_BOUNDS) + 1)
     for rate, weight in rates:
-        band = bisect_right(RATE_BOUNDS, rate)
+        band = bisect_right(RATE_BOUNDS, rate / 1000)
         counts[band] += 1
         weights[band] += weight
     half = sum(weights) / 2

@@ -14,6 +14,7 @@ from indexer.schema import mempool_input, mempool_tx, replacement, state
 
 COINBASE_RESERVE = 4000  # weight a miner leaves for header and coinbase: Core's default
 PROJECTED_BLOCKS = 8
+MIN_RATE = 1000  # what most nodes relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,6 @@ class PendingLine:
     def vsize(self) -> int:
         return -(-self.weight // 4)
 
-    @property
-    def fee_rate(self) -> float:
-        return self.fee / (self.weight / 4)
-
 
 @dataclass(frozen=True, slots=True)
 class ReplacedLine:
@@ -45,10 +42,6 @@ class ReplacedLine:
     replaced_at: int
     fee: int
     weight: int
-
-    @property
-    def fee_rate(self) -> float:
-        return self.fee / (self.weight / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +64,10 @@ class ProjectedBlock:
 
 @dataclass(frozen=True, slots=True)
 class FeeEstimate:
-    """Smallest unit per vbyte to be confirmed within so many blocks."""
+    """Smallest unit per 1000 vbytes to be confirmed within so many blocks."""
 
     blocks: int
-    rate: float
+    rate: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +277,8 @@ def _estimates(
     text = connection.scalar(select(state.c.fee_estimates).where(state.c.id == 1))
     told = {int(blocks): rate for blocks, rate in json.loads(text or "{}").items()}
     if told:
-        return tuple(FeeEstimate(blocks, told[blocks] / 1000) for blocks in sorted(told)), True
+        return tuple(FeeEstimate(blocks, told[blocks]) for blocks in sorted(told)), True
     return tuple(
-        FeeEstimate(number, max(1.0, block.rates.minimum))
+        FeeEstimate(number, max(MIN_RATE, block.rates.minimum))
         for number, block in enumerate(projected, 1)
     ), False

@@ -20,7 +20,9 @@ from indexer.queries.blocks import (
 )
 from indexer.raw import RawUnavailableError
 from webapp.caching import cached
+from webapp.charts import Drawing
 from webapp.context import connection, network, pulse, raw
+from webapp.fee_bands import fee_chart
 from webapp.live import watch
 from webapp.parameters import day_end, whole_number
 
@@ -39,6 +41,7 @@ class BlockPage:
     block: BlockDetail
     subsidy: int
     rates: FeeRates | None
+    fee_chart: Drawing | None
     transactions: tuple[TxLine, ...]
     stale_txids: tuple[bytes, ...]
     stale_reason: str | None  # why the txids of a stale block cannot be shown
@@ -137,6 +140,7 @@ def _page(block: BlockDetail, first: int) -> BlockPage:
     lines: tuple[TxLine, ...] = ()
     txids: tuple[bytes, ...] = ()
     reason = None
+    rates = None
     if summary.stale:
         try:
             known = raw().positions(connection(), summary.hash)
@@ -144,11 +148,13 @@ def _page(block: BlockDetail, first: int) -> BlockPage:
         except RawUnavailableError as error:
             reason = str(error)
     else:
+        rates = block_fee_rates(connection(), summary.height)
         lines = block_transactions(connection(), summary.height, first, TRANSACTIONS_PER_PAGE)
     return BlockPage(
         block=block,
         subsidy=network().subsidy(summary.height),
-        rates=None if summary.stale else block_fee_rates(connection(), summary.height),
+        rates=rates,
+        fee_chart=fee_chart(_("Virtual size by fee rate"), rates) if rates else None,
         transactions=lines,
         stale_txids=txids,
         stale_reason=reason,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template
+from flask_babel import gettext as _
 
 from indexer.queries.mempool import (
     Mempool,
@@ -13,7 +14,9 @@ from indexer.queries.mempool import (
     newest_replaced,
 )
 from webapp.caching import cached
+from webapp.charts import Drawing
 from webapp.context import connection, pulse
+from webapp.fee_bands import fee_chart
 from webapp.live import watch
 from webapp.mempool_cache import current_mempool
 
@@ -28,16 +31,21 @@ class MempoolPage:
     recent: tuple[PendingLine, ...]
     largest: tuple[PendingLine, ...]
     replaced: tuple[ReplacedLine, ...]
+    fee_chart: Drawing | None
 
 
 @blueprint.get("/mempool")
 def show() -> Response:
     watch("tip", "mempool")
+    waiting = current_mempool()
     page = MempoolPage(
-        mempool=current_mempool(),
+        mempool=waiting,
         recent=newest_pending(connection(), LINES),
         largest=largest_pending(connection(), LINES),
         replaced=newest_replaced(connection(), LINES),
+        fee_chart=fee_chart(_("Virtual size by fee rate"), waiting.rates)
+        if waiting.rates
+        else None,
     )
     state = pulse()
     return cached(
