@@ -154,7 +154,7 @@ def _page(block: BlockDetail, first: int) -> BlockPage:
         block=block,
         subsidy=network().subsidy(summary.height),
         rates=rates,
-        fee_chart=fee_chart(_("Virtual size by fee rate"), rates) if rates else None,
+        fee_chart=fee_chart(rates),
         transactions=lines,
         stale_txids=txids,
         stale_reason=reason,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template
-from flask_babel import gettext as _
 
 from indexer.queries.mempool import (
     Mempool,
@@ -43,9 +42,7 @@ def show() -> Response:
         recent=newest_pending(connection(), LINES),
         largest=largest_pending(connection(), LINES),
         replaced=newest_replaced(connection(), LINES),
-        fee_chart=fee_chart(_("Virtual size by fee rate"), waiting.rates)
-        if waiting.rates
-        else None,
+        fee_chart=fee_chart(waiting.rates),
     )
     state = pulse()
     return cached(
