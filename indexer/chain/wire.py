@@ -119,4 +119,6 @@ def long_varint(data: bytes, position: int, first: int) -> tuple[int, int]:
     else:
         number, size = _read_uint64(data, position)[0], 8
     _check_shortest(number, size)
+    if number > len(data):  # beyond 2^63 it would not even do as an index
+        raise EncodingError(f"a length of {number} does not fit into {len(data)} bytes")
     return number, position + size
