@@ -5,7 +5,7 @@ block's, and no later transaction has the same txid (before BIP30 a coinbase cou
 older one, whose unspent outputs then were lost).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,22 +141,12 @@ def connect(connection: Connection, rows: BlockRows) -> None:
 
 def disconnect(connection: Connection, block: Row[Any]) -> None:
     """Take utxo and script back by the newest block, whose rows are still there."""
-    outputs: list[OutputRow] = [
-        row._tuple()
-        for row in connection.execute(
-            select(schema.output)
-            .where(_output.output_id >= block.first_output_id)
-            .order_by(_output.output_id)
-        )
-    ]
-    inputs: list[InputRow] = [
-        row._tuple()
-        for row in connection.execute(
-            select(schema.input_)
-            .where(_input.input_id >= block.first_input_id)
-            .order_by(_input.input_id)
-        )
-    ]
+    outputs: Sequence[OutputRow] = connection.execute(
+        select(schema.output).where(_output.output_id >= block.first_output_id)
+    ).all()
+    inputs: Sequence[InputRow] = connection.execute(
+        select(schema.input_).where(_input.input_id >= block.first_input_id)
+    ).all()
     created, spent = _coins(block.height, outputs, inputs)
     old = {coin for coin in spent if coin[1] < block.first_output_id}
     old.update(_coins_no_longer_repeated(connection, block))
@@ -225,7 +215,7 @@ def _coins_repeated(connection: Connection, txids: Iterable[bytes]) -> list[Coin
             .select_from(stored)
             .where(_output.output_id.in_(older.output_ids))
         )
-        coins += [row._tuple() for row in found]
+        coins += [(row.script_key, row.output_id, row.value) for row in found]
     return coins
 
 

@@ -39,7 +39,8 @@ INSERT INTO utxo (script_key, output_id, value)
 SELECT output.script_key, output.output_id, output.value
 FROM output LEFT JOIN input ON input.output_id = output.output_id
 WHERE input.output_id IS NULL AND output.tx_id > :genesis
-    AND substr(output.script, 1, 1) <> :op_return AND length(output.script) <= :largest
+    AND length(output.script) <= :largest
+    AND NOT (length(output.script) > 0 AND substr(output.script, 1, 1) = :op_return)
 ORDER BY output.script_key, output.output_id
 """
 )

@@ -129,6 +129,6 @@ def _look_up(connection: Connection, outpoints: Sequence[bytes]) -> list[Prevout
         ids.append(found.first_output_id + vout)
     prevouts: dict[int, Prevout] = {}
     for some in pieces(sorted(ids)):
-        for row in connection.execute(_outputs_by_id, {"ids": some}):
-            prevouts[row[0]] = row._tuple()
+        for output_id, key, value in connection.execute(_outputs_by_id, {"ids": some}):
+            prevouts[output_id] = (output_id, key, value)
     return [prevouts[output_id] for output_id in ids]
