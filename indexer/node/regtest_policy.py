@@ -25,7 +25,6 @@ _MAX_MONEY = 21_000_000 * COIN
 _MAX_STANDARD_WEIGHT = 400_000
 _MIN_STRIPPED_SIZE = 65
 _MAX_SCRIPT_SIG = 1650
-_MAX_DATA_CARRIER = 100_000
 _MAX_MULTISIG_KEYS = 3
 _MAX_SIGOP_COST = 16_000
 _MAX_P2SH_SIGOPS = 15
@@ -62,7 +61,10 @@ def check_consensus(transaction: Transaction) -> None:
 
 
 def check_standard(transaction: Transaction) -> None:
-    """Core's default limits on size, version, scripts and dust; bare multisig is allowed."""
+    """Core's default limits on size, version, scripts and dust.
+
+    Bare multisig is allowed, and data up to the size of a transaction.
+    """
     if transaction.version not in (1, 2, 3):
         raise TransactionRejectedError("version")
     if transaction.weight > _MAX_STANDARD_WEIGHT:
@@ -72,17 +74,12 @@ def check_standard(transaction: Transaction) -> None:
             raise TransactionRejectedError("scriptsig-size")
         if not is_push_only(each.script_sig):
             raise TransactionRejectedError("scriptsig-not-pushonly")
-    data_size = 0
     for output in transaction.outputs:
         kind = classify(output.script, _REGTEST)
         if not _is_standard_output(output.script, kind):
             raise TransactionRejectedError("scriptpubkey")
-        if kind is ScriptType.OP_RETURN:
-            data_size += len(output.script)
-        elif output.value < dust_limit(output.script, _REGTEST):
+        if output.value < dust_limit(output.script, _REGTEST):
             raise TransactionRejectedError("dust")
-    if data_size > _MAX_DATA_CARRIER:
-        raise TransactionRejectedError("datacarrier")
     if len(transaction.serialize_stripped()) < _MIN_STRIPPED_SIZE:
         raise TransactionRejectedError("tx-size-small")
 
