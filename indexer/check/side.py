@@ -1,5 +1,6 @@
 """The tables beside the chain: stale blocks, the mempool and replacements."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -38,17 +39,22 @@ def check_stale_blocks(connection: Connection, node: Node) -> None:
             raise DifferenceError(
                 Difference("stale_block", where, "hash", "a row", "no row: it is in the chain")
             )
-        kept = connection.execute(select(raw_block).where(raw_block.c.hash == row.hash)).first()
-        if kept is not None:
-            differ("raw_block", where, "height", kept.height, row.height)
-            _check_stale(row, _whole_block(kept.raw, node, "raw_block", where), kept.raw, where)
-            continue
-        try:
-            raw = node.block(row.hash)
-        except BlockUnavailableError:
-            continue  # nodes may forget stale blocks
-        _check_stale(row, _whole_block(raw, node, "(the node's block)", where), raw, where)
-    _check_kept_blocks(connection, node)
+        raw, source = _stale_bytes(connection, node, row.hash)
+        if raw is not None:
+            parsed = _whole_block(raw, node, source, where)
+            _check_stale(connection, row, parsed, raw, where)
+    _check_kept_blocks(connection)
+
+
+def _stale_bytes(connection: Connection, node: Node, block_hash: bytes) -> tuple[bytes | None, str]:
+    """And where they come from; nodes may forget stale blocks."""
+    kept = connection.scalar(select(raw_block.c.raw).where(raw_block.c.hash == block_hash))
+    if kept is not None:
+        return kept, "raw_block"
+    try:
+        return node.block(block_hash), "(the node's block)"
+    except BlockUnavailableError:
+        return None, ""
 
 
 def _whole_block(raw: bytes, node: Node, table: str, where: str) -> Block:
@@ -61,7 +67,9 @@ def _whole_block(raw: bytes, node: Node, table: str, where: str) -> Block:
     return parsed
 
 
-def _check_stale(row: Row[Any], parsed: Block, raw: bytes, where: str) -> None:
+def _check_stale(
+    connection: Connection, row: Row[*tuple[Any, ...]], parsed: Block, raw: bytes, where: str
+) -> None:
     coinbase = parsed.transactions[0]
     expected: dict[str, object] = {
         "hash": parsed.hash,
@@ -73,10 +81,42 @@ def _check_stale(row: Row[Any], parsed: Block, raw: bytes, where: str) -> None:
         "coinbase_value": sum(each.value for each in coinbase.outputs),
         "coinbase_script": coinbase.inputs[0].script_sig,
     }
+    height = _height_above(connection, parsed.header.prev_hash)
+    if height is not None:
+        expected["height"] = height
+    fees = _fees(connection, parsed.transactions)
+    if fees is not None:
+        expected["fees"] = fees
     differ_row("stale_block", where, row, expected)
+    kept = connection.scalar(select(raw_block.c.height).where(raw_block.c.hash == row.hash))
+    if kept is not None:
+        differ("raw_block", where, "height", kept, row.height)
 
 
-def _check_kept_blocks(connection: Connection, node: Node) -> None:
+def _height_above(connection: Connection, prev_hash: bytes) -> int | None:
+    for table in (block, stale_block):
+        height = connection.scalar(select(table.c.height).where(table.c.hash == prev_hash))
+        if height is not None:
+            return int(height) + 1
+    return None
+
+
+def _fees(connection: Connection, transactions: Sequence[Transaction]) -> int | None:
+    """What these pay together; None where something they spend is not in the index any more."""
+    ordinary = [each for each in transactions if not each.is_coinbase]
+    spent = {each[:2] for transaction in ordinary for each in transaction.inputs}
+    prevouts = confirmed_outputs(connection, spent)
+    prevouts |= mempool_outputs(connection, spent - prevouts.keys())
+    for transaction in transactions:
+        for vout, (value, script) in enumerate(transaction.outputs):
+            prevouts[transaction.txid, vout] = (value, script)
+    if not spent <= prevouts.keys():
+        return None
+    paid = sum(each.value for transaction in ordinary for each in transaction.outputs)
+    return sum(prevouts[outpoint][0] for outpoint in spent) - paid
+
+
+def _check_kept_blocks(connection: Connection) -> None:
     """Blocks kept that are in neither table of blocks."""
     lost = connection.execute(
         select(raw_block.c.hash, raw_block.c.height)
@@ -130,6 +170,9 @@ def check_replacements(connection: Connection, network: Network) -> None:
         if transaction.inputs or not transaction.mweb:
             differ("replacement", where, "txid", row.txid, transaction.txid)
         differ("replacement", where, "weight", row.weight, transaction.weight)
+        fee = None if transaction.mweb else _fees(connection, [transaction])
+        if fee is not None:
+            differ("replacement", where, "fee", row.fee, fee)
 
 
 def _parse(raw: bytes, network: Network, table: str, where: str) -> Transaction:
