@@ -78,11 +78,19 @@ class Daemon:
                     raise
                 time.sleep(0.05)
 
-    def stop(self) -> None:
-        """As an operator does: everything is flushed."""
+    def stop(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """As an operator does: everything is flushed. `meanwhile` is called until it ended.
+
+        Core waits half a minute for connections that stay open without a further request.
+        """
         if self._process is not None:
+            self._http.clear()
             self._process.terminate()
-            self._process.wait(START_TIMEOUT)
+            deadline = time.monotonic() + 2 * START_TIMEOUT
+            while self._process.poll() is None and time.monotonic() < deadline:
+                meanwhile()
+                time.sleep(0.05)
+            self._process.wait(1)
             self._process = None
 
     def kill(self) -> None:
@@ -91,6 +99,10 @@ class Daemon:
             self._process.kill()
             self._process.wait(START_TIMEOUT)
             self._process = None
+
+    @property
+    def process_id(self) -> int | None:
+        return self._process.pid if self._process else None
 
     def rpc(self, method: str, *params: Any, wallet: str | None = None) -> Any:
         response = self._http.request(

@@ -156,7 +156,7 @@ class NodeHttp:
     def _read(self, response: BaseHTTPResponse, deadline: float) -> bytes:
         chunks = []
         size = 0
-        while chunk := response.read(CHUNK):
+        while chunk := response.read1(CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_ANSWER:
