@@ -10,15 +10,10 @@ import pytest
 
 from indexer.chain.encoding import (
     Transaction,
-    encode_output,
-    encode_varint,
     hash_from_hex,
     hash_hex,
     parse_block,
     parse_transaction,
-)
-from indexer.chain.encoding import (
-    parse_spent_outputs as parse_flat_outputs,
 )
 from indexer.chain.network import get_network
 from indexer.node import core_mempool
@@ -30,7 +25,6 @@ from indexer.node.base import (
     TransactionRejectedError,
 )
 from indexer.node.core import CoreNode
-from indexer.node.rest import parse_spent_outputs
 from tests.fixtures_litecoind import COIN, MWEB_HEIGHT, Daemon, NewDaemon, free_port
 
 LITECOIN = get_network("litecoin-regtest")
@@ -128,25 +122,6 @@ def test_stale_blocks_are_still_served(node: CoreNode, litecoind: Daemon) -> Non
 
 def test_spent_outputs_are_not_told_by_litecoin(node: CoreNode, litecoind: Daemon) -> None:
     assert node.spent_outputs(node.block_hash(MWEB_HEIGHT)) is None
-
-
-def test_spent_outputs_as_bitcoin_core_30_sends_them() -> None:
-    """The format of Core's documentation, filled with what a real block spends."""
-    from tests.conftest import CHAINDATA
-
-    block = parse_block(
-        next((CHAINDATA / "blocks").glob("btc_mainnet_300025_*")).read_bytes(),
-        get_network("bitcoin-main"),
-    )
-    flat = (CHAINDATA / "undo" / "btc_mainnet_300025.outputs.raw").read_bytes()
-    expected = parse_flat_outputs(flat, block)
-    raw = encode_varint(len(expected) + 1) + b"\x00"
-    for outputs in expected:
-        raw += encode_varint(len(outputs)) + b"".join(map(encode_output, outputs))
-    spent = parse_spent_outputs(raw)
-    assert [[(o.value, o.script) for o in outputs] for outputs in spent] == [
-        [(o.value, o.script) for o in outputs] for outputs in expected
-    ]
 
 
 def mempool_of(node: CoreNode) -> MempoolChange:
