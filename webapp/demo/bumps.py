@@ -4,7 +4,7 @@ from indexer.chain.encoding import Transaction, TxOutput
 from indexer.chain.script import dust_limit
 from wallet.builder import REPLACEABLE, Built, Coin, fee_of, sign, weight_of
 from webapp.demo.ledger import Pending
-from webapp.demo.purse import HeldCoin, Purse
+from webapp.demo.purse import HeldCoin
 from webapp.demo.town import Town
 
 _LEAST_STEP = 1_000  # per 1000 vbytes
@@ -61,7 +61,7 @@ def pay_for_parent(town: Town, parent: Pending, package_rate: int) -> Built | No
     """Spend an output of a pending transaction with a fee that lifts both to a rate."""
     for vout in range(len(parent.tx.outputs)):
         held = town.ledger.coins.get((parent.tx.txid, vout))
-        if held is None or held.owned.series not in _ordinary(held.owned.purse):
+        if held is None or held.owned.series not in held.owned.purse.ordinary:
             continue
         child = _child(town, parent, held, package_rate)
         if child is not None:
@@ -81,7 +81,3 @@ def _child(town: Town, parent: Pending, held: HeldCoin, package_rate: int) -> Bu
     built = Built(sign(coins, [TxOutput(left, script)]), fee, 0)
     town.send(built)
     return built
-
-
-def _ordinary(purse: Purse) -> tuple[object, object]:
-    return purse.receive, purse.change

@@ -2,7 +2,10 @@
 
 import threading
 
-from webapp.demo import history
+from indexer.chain.encoding import parse_block
+from wallet.builder import Built
+from webapp.demo import activity, history
+from webapp.demo.cast import PIONEER, POOL, TIDES
 from webapp.demo.history import Progress
 from webapp.demo.town import Town
 
@@ -22,3 +25,26 @@ class Economy(Town):
     def resume(self) -> None:
         """Learn from the node's chain and mempool who owns what."""
         self.ledger.follow()
+        self.rng.seed(f"{self.seed}/{self.ledger.height}")
+
+    def act(self) -> Built | None:
+        """Somebody does something. TransactionRejectedError if the node will not have it."""
+        self.ledger.follow()
+        return activity.act(self)
+
+    def mine_next(self) -> None:
+        """Mine a block, now, of what pays best."""
+        self.ledger.follow()
+        miner = self.rng.choices((POOL, TIDES, PIONEER), (6, 3, 1))[0]
+        self.mine(activity.next_block(self), miner=miner)
+
+    def reorganise(self, depth: int) -> None:
+        """Let a competing branch win over the last `depth` blocks.
+
+        It confirms part of what the first of them held; the rest waits again.
+        """
+        self.ledger.follow()
+        first = self.node.block(self.node.block_hash(self.ledger.height - depth + 1))
+        held = parse_block(first, self.node.network).transactions[1:]
+        kept = held[: len(held) * 2 // 3]
+        self.replace_blocks(depth, transactions=[tx.serialize() for tx in kept])

@@ -43,7 +43,8 @@ def write_history(
                 _live_through(town, height)
             town.mine(miner=_miner(town, height), time=time)
             if height == REORG_HEIGHT:
-                _reorganise(town, time)
+                # Two blocks lose to three; what they held waits again and confirms later.
+                town.replace_blocks(_REORG_DEPTH, time=time)
             if progress is not None:
                 progress(height, len(times))
     finally:
@@ -104,14 +105,11 @@ def _sell_rewards(town: Town, day: int) -> None:
     """Miners spend what has matured: first on everybody, later at the exchange."""
     for member in (PIONEER, POOL, TIDES):
         purse = town.purses[member]
-        for held in list(purse.coins.values()):
-            if (
-                not (held.coinbase and town.mature(held))
-                or held.coin.outpoint in town.ledger.spenders
-            ):
+        for held in town.free(purse):
+            if not held.coinbase:
                 continue
             if day <= _WEALTH_BLOCKS:
-                payments.batch(town, purse, [held])
+                payments.batch(town, purse, [held], held.value)
             else:
                 target = town.purses[EXCHANGE].receive.script(0)
                 payment = TxOutput(held.value * 9 // 10, target)
@@ -123,8 +121,3 @@ def _rescue(town: Town) -> None:
     stuck = payments.cheap_payment(town)
     if stuck is not None:
         pay_for_parent(town, town.ledger.pending[stuck.tx.txid], 12_000)
-
-
-def _reorganise(town: Town, time: int) -> None:
-    """Two blocks lose to three; what they held waits again and confirms later."""
-    town.reorganise(_REORG_DEPTH, time=time)

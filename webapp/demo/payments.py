@@ -16,6 +16,7 @@ _LEAST = 20_000
 _NOT_REPLACEABLE = 0xFFFFFFFE
 _PAYEE_WEIGHT = {Role.MERCHANT: 4, Role.EXCHANGE: 4, Role.PERSON: 3, Role.SAVER: 2}
 _MANY_COINS = 90
+_BATCH = 50
 
 
 def amount(town: Town, purse: Purse) -> int:
@@ -73,14 +74,14 @@ def cheap_payment(town: Town) -> Built | None:
     return payment(town, fee_rate=town.rng.choice((150, 300, 500, 800, 1_000, 1_000, 1_200)))
 
 
-def batch(town: Town, source: Purse, coins: Sequence[HeldCoin], count: int = 50) -> Built | None:
-    """Many payments at once: withdrawals from the exchange, what a miner sells."""
-    each = sum(held.value for held in coins) // (count + 5)
+def batch(town: Town, source: Purse, coins: Sequence[HeldCoin], each: int) -> Built | None:
+    """Fifty payments at once: withdrawals from the exchange, what a miner sells."""
+    each = min(each, sum(held.value for held in coins) // (_BATCH + 5))
     if each < _LEAST:
         return None
     others = [purse for purse in town.purses.values() if purse is not source]
     payments = []
-    for number in range(count):
+    for number in range(_BATCH):
         target = others[number % len(others)]
         value = int(each * town.rng.uniform(0.4, 1.5))
         script = target.receive.script(number // len(others) % GAP_LIMIT)
@@ -134,4 +135,4 @@ def contract_step(town: Town, contract: Contract) -> Built | None:
 
 def withdrawals(town: Town) -> Built | None:
     exchange = town.purses[EXCHANGE]
-    return batch(town, exchange, max_coins(town, exchange, 3))
+    return batch(town, exchange, max_coins(town, exchange, 3), exchange.balance // 2_000)

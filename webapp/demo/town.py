@@ -22,6 +22,7 @@ class Town:
 
     def __init__(self, node: EmbeddedNode, *, seed: str = "satchel") -> None:
         self.node = node
+        self.seed = seed
         self.rng = Random(seed)  # noqa: S311 - a play, not a secret
         self.ledger = Ledger(node)
         self.purses = {
@@ -33,15 +34,15 @@ class Town:
 
     # What people have
 
-    def mature(self, held: HeldCoin) -> bool:
-        """Whether the next block may spend it, its own timelock included."""
-        if held.height is None:
+    def is_free(self, held: HeldCoin) -> bool:
+        """Whether the next block may spend it, its own timelock included, and nothing does yet."""
+        if held.height is None or held.coin.outpoint in self.ledger.spenders:
             return False
-        confirmations = self.ledger.height + 1 - held.height
-        if held.coinbase and confirmations < COINBASE_MATURITY:
+        height = self.ledger.height
+        if held.coinbase and height + 1 - held.height < COINBASE_MATURITY:
             return False
         spend = held.coin.spend
-        if spend.locktime > self.ledger.height:
+        if spend.locktime > height:
             return False
         return spend.sequence is None or self._aged(held.height, spend.sequence)
 
@@ -54,18 +55,11 @@ class Town:
         return self.ledger.height + 1 - height >= sequence & 0xFFFF
 
     def free(self, purse: Purse) -> list[HeldCoin]:
-        """The coins that the next block may spend and nothing spends yet."""
-        spenders = self.ledger.spenders
-        return [
-            held
-            for outpoint, held in purse.coins.items()
-            if outpoint not in spenders and self.mature(held)
-        ]
+        return [held for held in purse.coins.values() if self.is_free(held)]
 
     def spendable(self, purse: Purse) -> list[HeldCoin]:
-        """Those of them that lie on the purse's ordinary addresses."""
-        own = (purse.receive, purse.change)
-        return [held for held in self.free(purse) if held.owned.series in own]
+        """The free coins that lie on the purse's ordinary addresses."""
+        return [held for held in self.free(purse) if held.owned.series in purse.ordinary]
 
     def fee_rate(self) -> int:
         """What somebody in no special hurry pays per 1000 vbytes."""
@@ -73,11 +67,17 @@ class Town:
 
     def choose(self, purse: Purse, amount: int, fee_rate: int) -> list[HeldCoin]:
         """Coins for an amount and the fee; empty if there are not enough."""
-        coins = [held for held in self.spendable(purse) if held.value >= _SMALL_CHANGE]
-        self.rng.shuffle(coins)
+        candidates = list(purse.coins.values())
         chosen = []
         missing = amount + fee_rate // 5
-        for held in coins:
+        while candidates:
+            held = candidates.pop(self.rng.randrange(len(candidates)))
+            if (
+                held.value < _SMALL_CHANGE
+                or held.owned.series not in purse.ordinary
+                or not self.is_free(held)
+            ):
+                continue
             chosen.append(held)
             missing -= held.value - fee_rate // 6
             if missing <= 0:
@@ -141,7 +141,7 @@ class Town:
         )
         self.ledger.connect(parse_block(self.node.block(block.hash), self.node.network))
 
-    def reorganise(
+    def replace_blocks(
         self, depth: int, *, time: int | None = None, transactions: Sequence[bytes] = ()
     ) -> None:
         """Let a competing branch win over the last `depth` blocks."""
