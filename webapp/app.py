@@ -21,7 +21,7 @@ from webapp import (
     security,
 )
 from webapp.config import Settings
-from webapp.pages import blocks, health, home, mempool, node
+from webapp.pages import address, blocks, health, home, mempool, node, search, transaction
 from webapp.watcher import LiveHub
 
 MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
@@ -30,6 +30,9 @@ MAX_READERS_PER_CLIENT = 16
 PAGES: tuple[Blueprint, ...] = (
     home.blueprint,
     blocks.blueprint,
+    transaction.blueprint,
+    address.blueprint,
+    search.blueprint,
     mempool.blueprint,
     node.blueprint,
     health.blueprint,

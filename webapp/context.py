@@ -4,11 +4,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import Flask, current_app, g
+from flask import Flask, abort, current_app, g
+from flask_babel import gettext as _
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from indexer.chain.network import Network
-from indexer.database import Database
+from indexer.database import Database, DatabaseError
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.raw import RawSource
 from webapp.config import Settings
@@ -62,7 +64,27 @@ def pulse() -> Pulse | None:
     return cast("Pulse | None", g.pulse)
 
 
+def required_pulse() -> Pulse:
+    """The same for pages that have nothing to show without it: 503 before the first indexing."""
+    found = pulse()
+    if found is None:
+        abort(503, _("Nothing is indexed yet."))
+    return found
+
+
+def start_over() -> None:
+    """After an error: read the frame's data afresh, or do without where the database fails."""
+    close_connection(None)
+    g.pop("pulse", None)
+    try:
+        pulse()
+    except (DBAPIError, DatabaseError):
+        g.pulse = None
+        g.index_unreadable = True
+
+
 def close_connection(_error: BaseException | None) -> None:
+    g.pop("connection", None)
     resources: ExitStack | None = g.pop("resources", None)
     if resources is not None:
         resources.close()

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from flask import Flask
 from flask_babel import gettext as _
 
+from indexer.chain.encoding import hash_hex
 from indexer.chain.script import ScriptType
+from indexer.chain.spend import SpendKind
+from indexer.keys import script_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +106,19 @@ def _all() -> dict[ScriptType, tuple[str, str]]:
     }
 
 
-def install(app: Flask) -> None:
-    app.jinja_env.filters.update(script_words=script_words)
+def spend_name(kind: SpendKind) -> str:
+    """How an input was unlocked, in a word or two."""
+    names = {
+        SpendKind.MULTISIG: _("Bare multisig"),
+        SpendKind.P2TR_KEY: _("Taproot, key path"),
+        SpendKind.P2TR_SCRIPT: _("Taproot, script path"),
+        SpendKind.MWEB: "MWEB",
+        SpendKind.WITNESS_UNKNOWN: _("Future segwit version"),
+        SpendKind.NONSTANDARD: _("Non-standard"),
+    }
+    return str(names.get(kind, kind.value.upper()))
+
+
+def script_hash_hex(script: bytes) -> str:
+    """The scripthash of the Electrum protocol."""
+    return hash_hex(script_hash(script))
