@@ -14,14 +14,7 @@ from typing import TypeAlias
 from indexer.chain.encoding import Block, BlockHeader, Transaction, TxInput, TxOutput
 from indexer.chain.merkle import merkle_root
 from indexer.chain.network import get_network
-from indexer.node.base import (
-    BlockRef,
-    BlockUnavailableError,
-    MempoolChange,
-    NodeInfo,
-    NodeUnavailableError,
-    SpentOutput,
-)
+from tests.nodes import BlockNode
 
 SUBSIDY = 50_00_000_000
 SCRIPTS = [bytes([0x76, 0xA9, 0x14]) + bytes([n]) * 20 + bytes([0x88, 0xAC]) for n in range(12)]
@@ -51,103 +44,39 @@ class SyntheticBlock:
         return blocks[::-1]
 
 
-class SyntheticNode:
-    """A Node whose chain is made to order; `fail_in` calls from now it is out of reach, once."""
+class SyntheticNode(BlockNode):
+    """A node whose chain is made to order."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
         genesis = _genesis()
-        self.network = replace(get_network("bitcoin-regtest"), genesis_hash=genesis.hash)
-        self.blocks = {genesis.hash: genesis}
-        self.best = genesis.chain()
-        self.fail_in: int | None = None
-        self.pruned_height: int | None = None
-        self.initial_download = False
+        network = replace(get_network("bitcoin-regtest"), genesis_hash=genesis.hash)
+        super().__init__(network, [])
+        self.blocks: dict[bytes, SyntheticBlock] = {}
+        self.add(genesis)
 
-    def at(self, tip: SyntheticBlock) -> "SyntheticNode":
-        """Another node that knows the same blocks and stands at this one."""
-        other = SyntheticNode()
-        other.blocks = self.blocks
-        other.best = tip.chain()
-        return other
+    @property
+    def tip_block(self) -> SyntheticBlock:
+        return self.blocks[self.path[-1]]
+
+    def at(self, tip: SyntheticBlock) -> BlockNode:
+        """Another node whose chain ends at this block."""
+        return BlockNode(self.network, [block.raw for block in tip.chain()])
+
+    def add(self, block: SyntheticBlock) -> None:
+        self.blocks[block.hash] = block
+        self.raw[block.hash] = block.raw
+        self.path.append(block.hash)
 
     def mine(self, count: int = 1, transactions: int = 4) -> None:
         """Blocks of up to so many transactions on the tip."""
         for _ in range(count):
-            self.add(_next_block(self.best[-1], self._random, transactions))
-
-    def add(self, block: SyntheticBlock) -> None:
-        self.blocks[block.hash] = block
-        self.best.append(block)
+            self.add(_next_block(self.tip_block, self._random, transactions))
 
     def reorganise(self, depth: int, count: int, transactions: int = 4) -> None:
         """Leave `depth` blocks, never the genesis block, for `count` others."""
-        del self.best[max(1, len(self.best) - depth) :]
+        del self.path[max(1, len(self.path) - depth) :]
         self.mine(count, transactions)
-
-    def info(self) -> NodeInfo:
-        self._answer()
-        height = len(self.best) - 1
-        return NodeInfo(
-            version="synthetic",
-            network=self.network.name,
-            height=height,
-            headers=height,
-            initial_download=self.initial_download,
-            progress=1.0,
-            pruned_height=self.pruned_height,
-            size_on_disk=None,
-            relay_fee=1000,
-            interfaces=("memory",),
-        )
-
-    def tip(self) -> BlockRef:
-        self._answer()
-        return BlockRef(self.best[-1].height, self.best[-1].hash)
-
-    def block_hash(self, height: int) -> bytes:
-        self._answer()
-        if height >= len(self.best):
-            raise BlockUnavailableError(f"There is no block at height {height}")
-        return self.best[height].hash
-
-    def block(self, block_hash: bytes) -> bytes:
-        self._answer()
-        return self.blocks[block_hash].raw
-
-    def spent_outputs(self, block_hash: bytes) -> Sequence[Sequence[SpentOutput]] | None:
-        return None
-
-    def transaction(self, txid: bytes, block_hash: bytes) -> bytes:
-        for transaction in self.blocks[block_hash].block.transactions:
-            if transaction.txid == txid:
-                return transaction.serialize()
-        raise BlockUnavailableError("The block does not hold this transaction")
-
-    def mempool(self, known: frozenset[bytes]) -> MempoolChange:
-        self._answer()
-        return MempoolChange(removed=known)
-
-    def fee_estimates(self) -> dict[int, int]:
-        self._answer()
-        return {}
-
-    def submit(self, raw: bytes) -> bytes:
-        raise NodeUnavailableError("A synthetic node takes no transactions")
-
-    def wait(self, timeout: float) -> None:
-        self._answer()
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def _answer(self) -> None:
-        if self.fail_in is None:
-            return
-        self.fail_in -= 1
-        if self.fail_in < 0:
-            self.fail_in = None
-            raise NodeUnavailableError("The synthetic node is out of reach")
 
 
 def make_block(
