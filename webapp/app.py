@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from flask import Blueprint, Flask, request
+from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from indexer.database import Database
@@ -67,6 +68,7 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
         part.install(app)
     for page in PAGES:
         app.register_blueprint(page)
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         path=path, network=context.network, pulse=context.pulse, version=version("satchel")

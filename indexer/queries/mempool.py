@@ -43,6 +43,10 @@ class ReplacedLine:
     fee: int
     weight: int
 
+    @property
+    def vsize(self) -> int:
+        return -(-self.weight // 4)
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectedBlock:

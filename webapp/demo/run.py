@@ -15,14 +15,14 @@ from pathlib import Path
 
 import click
 import urllib3
+from tqdm import tqdm
+
 from indexer.node.embedded import EmbeddedNode
 from indexer.sync.indexer import Indexer
-from tqdm import tqdm
-from webapp.demo.economy import Economy
-from webapp.demo.live import run_live
-
 from webapp.commands import open_database, stop_on_signals
 from webapp.config import EMBEDDED, ConfigError, Settings
+from webapp.demo.economy import Economy
+from webapp.demo.live import run_live
 
 STOP_SECONDS = 4
 HISTORY_COMPLETE = "history-complete"
@@ -121,7 +121,8 @@ def _open_economy(node: EmbeddedNode, directory: Path, stop: threading.Event) ->
     if complete.exists():
         economy.resume()
         return economy
-    with tqdm(desc="Writing the demo's history", unit=" blocks", file=sys.stderr) as bar:
+    click.echo("Writing the history of the demo (only at its first start) ...")
+    with tqdm(unit=" blocks", file=sys.stderr, disable=None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
