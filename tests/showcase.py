@@ -31,7 +31,7 @@ def show() -> str:
         "Virtual size by fee rate",
         bars,
         columns=("Fee rate", "vB"),
-        show=lambda value: number(value),
+        show=number,
     )
     balance = line_chart(
         "Balance",
@@ -42,9 +42,13 @@ def show() -> str:
         steps=True,
     )
     return render_template(
-        "showcase.html", histogram=histogram, balance=balance, now=int(time.time()), hostile=HOSTILE,
+        "showcase.html",
+        histogram=histogram,
+        balance=balance,
+        now=int(time.time()),
+        hostile=HOSTILE,
         hashes=[bytes([index] * 31 + [7]) for index in range(8)],
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/evil")
@@ -69,18 +73,10 @@ def refused(status: int) -> str:
     abort(status)
 
 
-@blueprint.get("/search/suggest")
-def suggest() -> str:
-    return render_template("suggestions.html", q=request.args.get("q", ""))
-
-
 def showcase_app(database: Database, **settings: object) -> Flask:
-    """The app with the showcase instead of a chain behind it."""
+    """The app with the showcase among its pages."""
     app = create_app(Settings(network="bitcoin-regtest", **settings), database)  # type: ignore[arg-type]
-    if "showcase" not in app.blueprints:
-        names = {rule.rule for rule in app.url_map.iter_rules()}
-        assert "/showcase" not in names
-        app.register_blueprint(blueprint)
+    app.register_blueprint(blueprint)
     return app
 
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnava
 
 from indexer.database import DatabaseError
 from indexer.raw import RawUnavailableError
+from webapp.context import start_over
 
 logger = logging.getLogger(__name__)
 
@@ -104,12 +105,14 @@ def show_http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def show_unavailable(error: Exception) -> ResponseReturnValue:
+    start_over()
     logger.warning("%s %s: %s", request.method, request.path, error)
     text = None if isinstance(error, OperationalError) else str(error)
     return show_http_error(ServiceUnavailable(text, retry_after=RETRY_SECONDS))
 
 
 def show_unexpected(error: Exception) -> ResponseReturnValue:
+    start_over()
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return show_http_error(InternalServerError())
 
