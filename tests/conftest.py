@@ -12,6 +12,7 @@ import pytest
 pytest_plugins: list[str] = [
     "tests.fixtures_browser",
     "tests.fixtures_database",
+    "tests.fixtures_demo",
     "tests.fixtures_embedded",
     "tests.fixtures_litecoind",
 ]

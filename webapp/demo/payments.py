@@ -49,16 +49,22 @@ def payment(town: Town, fee_rate: int | None = None) -> Built | None:
     targets = {payee(town, source) for _ in range(1 if rng.random() < 0.85 else 2)}
     ordered = sorted(targets, key=lambda purse: purse.member.name)
     payments = [TxOutput(amount(town, source), target.receive.script()) for target in ordered]
-    # Bitcoin Core sets the locktime to the tip, so that nobody gains by mining it again.
-    locktime = town.ledger.height if rng.random() < 0.4 else 0
     sequence = REPLACEABLE if rng.random() < 0.75 else _NOT_REPLACEABLE
     return town.pay(
         source,
         payments,
         fee_rate=fee_rate,
-        locktime=locktime,
+        locktime=_locktime(town),
         sequence=sequence,
     )
+
+
+def _locktime(town: Town) -> int:
+    chance = town.rng.random()
+    if chance < 0.03:  # a time, which must have passed
+        return town.ledger.median_time(town.ledger.height) - 600
+    # Bitcoin Core sets it to the tip, so that nobody gains by mining the tip again.
+    return town.ledger.height if chance < 0.4 else 0
 
 
 def donation(town: Town) -> Built | None:
