@@ -33,7 +33,7 @@ def block_on(
 
 
 def extend(engine: Engine, previous: BlockRef, count: int, nonce: int = 0) -> list[Block]:
-    blocks = []
+    blocks: list[Block] = []
     for height in range(previous.height + 1, previous.height + 1 + count):
         block = block_on(blocks[-1].hash if blocks else previous.hash, height, nonce=nonce)
         engine.submit(block.serialize(), block.hash)

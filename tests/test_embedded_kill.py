@@ -44,7 +44,7 @@ def best_chain(node: EmbeddedNode) -> list[Block]:
 
 
 def unspent(chain: list[Block]) -> set[tuple[bytes, int, int]]:
-    coins = {}
+    coins: dict[tuple[bytes, int], int] = {}
     for block in chain[1:]:
         for transaction in block.transactions:
             for each in transaction.inputs:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
+from random import Random
 
 import pytest
 from coincurve import PrivateKey
@@ -299,3 +300,42 @@ def test_tapscript_and_control_blocks_are_checked(miner: Miner) -> None:
     )
     assert refusal(miner.node, wrong).startswith("mempool-script-verify-flag-failed")
     miner.node.submit(spent.serialize())
+
+
+def test_mutated_bytes_are_refused_and_nothing_else(miner: Miner) -> None:
+    """The engine ends the process over what it cannot digest, so all must be caught before it."""
+    random = Random(1)
+    leaf = Leaf(scripts.push(key("leaf").public_key.format()[1:]) + b"\xac")
+    spends = [make() for make in SPENDS.values()]
+    spends.append(spending.TaprootSpend(key("internal"), leaf, 0, (key("leaf"),)))
+    paid = paying(miner, *(TxOutput(COIN, spend.script) for spend in spends))
+    miner.node.submit(paid.serialize())
+    miner.mine()
+    coins = [Coin(paid.txid, vout, COIN, spend) for vout, spend in enumerate(spends)]
+    good = [
+        sign(group, [TxOutput(COIN - FEE, miner.spend.script)]).serialize()
+        for group in ([each] for each in coins)
+    ]
+    good.append(sign(coins[:10], [TxOutput(COIN, miner.spend.script)]).serialize())
+    accepted = 0
+    for _ in range(3000):
+        raw = bytearray(random.choice(good))
+        for _ in range(random.choice([1, 1, 2, 5])):
+            place = random.randrange(len(raw))
+            match random.randrange(4):
+                case 0:
+                    raw[place] ^= 1 << random.randrange(8)
+                case 1:
+                    raw[place] = random.choice([0, 1, 0xFC, 0xFD, 0xFE, 0xFF])
+                case 2:
+                    del raw[place : place + random.randrange(1, 9)]
+                case 3:
+                    raw[place:place] = random.randbytes(random.randrange(1, 9))
+        try:
+            miner.node.submit(bytes(raw))
+        except TransactionRejectedError:
+            continue
+        accepted += 1
+    assert accepted < 30, "signatures cover nearly every byte"
+    miner.mine()
+    assert waiting(miner.node) == set()

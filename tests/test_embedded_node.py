@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -199,6 +201,29 @@ def test_a_foreign_block_is_taken_only_whole_and_valid(
     assert embedded_node.tip().height == 1
 
 
+def test_mutated_blocks_are_refused_and_the_true_one_still_taken(
+    miner: Miner, tmp_path: Path
+) -> None:
+    random = Random(3)
+    miner.send([miner.coins.pop(0)], FEE, parts=3)
+    tip = miner.mine()
+    raws = [miner.node.block(miner.node.block_hash(height)) for height in range(1, tip.height + 1)]
+    fresh = EmbeddedNode(tmp_path / "fresh")
+    for raw in raws[:-1]:
+        fresh.submit_block(raw)
+    for _ in range(500):
+        bent = bytearray(raws[-1])
+        place = random.randrange(80, len(bent))  # another header could be as good
+        bent[place] ^= 1 << random.randrange(8)
+        if random.random() < 0.2:
+            del bent[place : place + 3]
+        with pytest.raises(BlockRejectedError):
+            fresh.submit_block(bytes(bent))
+    fresh.submit_block(raws[-1])
+    assert fresh.tip() == tip
+    fresh.close()
+
+
 def test_chain_and_mempool_are_there_after_closing(miner: Miner, tmp_path: Path) -> None:
     parent = miner.send([miner.coins.pop(0)], FEE)
     child = miner.send([miner.coin_of(parent, 0)], FEE)
@@ -310,7 +335,12 @@ def test_what_happened_between_two_waits_is_not_missed(miner: Miner) -> None:
 
 def test_closing_wakes_who_waits(embedded_node: EmbeddedNode) -> None:
     embedded_node.mine(ANYONE)
-    waiter = threading.Thread(target=lambda: [embedded_node.wait(0), embedded_node.wait(60)])
+
+    def wait_twice() -> None:
+        for seconds in (0, 60):
+            embedded_node.wait(seconds)
+
+    waiter = threading.Thread(target=wait_twice)
     waiter.start()
     time.sleep(0.1)
     embedded_node.close()
@@ -357,7 +387,7 @@ def test_many_threads_may_use_it_at_once(miner: Miner) -> None:
                 node.mine(ANYONE)
 
     readers = [guarded(read) for _ in range(3)]
-    writers = [guarded(mine), *(guarded(lambda first=first: pay(first)) for first in (0, 20, 40))]
+    writers = [guarded(mine), *(guarded(partial(pay, first)) for first in (0, 20, 40))]
     for thread in readers + writers:
         thread.start()
     for thread in writers:
