@@ -13,6 +13,7 @@ import pytest
 import urllib3
 
 from indexer.chain.network import Network, get_network
+from indexer.node.core import CoreNode
 
 # Debian's package puts a wrapper on PATH that writes into the home directory.
 LITECOIND = Path("/usr/lib/litecoin/litecoind")
@@ -185,6 +186,22 @@ def make_mweb_chain(daemon: Daemon) -> None:
 
 
 NewDaemon = Callable[..., Daemon]
+NewNode = Callable[..., CoreNode]
+
+
+@pytest.fixture
+def new_node() -> Iterator[NewNode]:
+    """Makes nodes of litecoin-regtest, or `network`, that are closed after the test."""
+    nodes: list[CoreNode] = []
+
+    def make(url: str, **options: Any) -> CoreNode:
+        node = CoreNode(options.pop("network", get_network("litecoin-regtest")), url, **options)
+        nodes.append(node)
+        return node
+
+    yield make
+    for node in nodes:
+        node.close()
 
 
 @pytest.fixture(scope="session")

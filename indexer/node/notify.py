@@ -1,5 +1,6 @@
 """ZeroMQ: the node says that something happened, so that nobody has to ask all the time."""
 
+import math
 import time
 from typing import Final
 
@@ -31,7 +32,7 @@ class Notifications:
         deadline = time.monotonic() + timeout
         gathering = False
         while (remaining := deadline - time.monotonic()) > 0:
-            ready = dict(self._poller.poll(remaining * 1000))
+            ready = dict(self._poller.poll(math.ceil(remaining * 1000)))
             self._drain()
             if self._blocks is not None and self._blocks in ready:
                 return
