@@ -77,23 +77,14 @@ def _run(
     web: subprocess.Popen[bytes] | None = None
     threads: list[threading.Thread] = []
     try:
-        economy = _open_economy(node, settings.data_directory, stop)
+        _write_history(node, settings.data_directory, stop)
         if stop.is_set():
             return
         web = _start_web(settings)
         indexer = Indexer(database, node, keep_raw_blocks=True, stop=stop)
         threads = [
             threading.Thread(target=indexer.run, name="indexer"),
-            threading.Thread(
-                target=run_live,
-                name="economy",
-                args=(economy, stop),
-                kwargs={
-                    "block_interval": options.block_interval,
-                    "tx_rate": options.tx_rate,
-                    "reorganise": reorganise,
-                },
-            ),
+            threading.Thread(target=_live, name="economy", args=(node, options, stop, reorganise)),
         ]
         for thread in threads:
             thread.start()
@@ -115,12 +106,25 @@ def _run(
         database.dispose()
 
 
-def _open_economy(node: EmbeddedNode, directory: Path, stop: threading.Event) -> Economy:
-    economy = Economy(node)
+def _live(
+    node: EmbeddedNode,
+    options: DemoOptions,
+    stop: threading.Event,
+    reorganise: threading.Event,
+) -> None:
+    run_live(
+        Economy(node),
+        stop,
+        block_interval=options.block_interval,
+        tx_rate=options.tx_rate,
+        reorganise=reorganise,
+    )
+
+
+def _write_history(node: EmbeddedNode, directory: Path, stop: threading.Event) -> None:
     complete = directory / HISTORY_COMPLETE
     if complete.exists():
-        economy.resume()
-        return economy
+        return
     click.echo("Writing the history of the demo (only at its first start) ...")
     with tqdm(unit=" blocks", file=sys.stderr, disable=None, leave=False) as bar:
 
@@ -128,10 +132,9 @@ def _open_economy(node: EmbeddedNode, directory: Path, stop: threading.Event) ->
             bar.total = total
             bar.update(done - bar.n)
 
-        economy.write_history(progress=progress, stop=stop)
+        Economy(node).write_history(progress=progress, stop=stop)
     if not stop.is_set():
         complete.touch()
-    return economy
 
 
 def _start_web(settings: Settings) -> subprocess.Popen[bytes]:
