@@ -28,22 +28,22 @@ from indexer.node.base import (
     SpentOutput,
 )
 
-# Kinds of outputs and their share, near Bitcoin's of 2023 to 2025.
+# Kinds of outputs, near Bitcoin's of 2023 to 2025.
 KINDS = ("p2wpkh", "p2tr", "p2pkh", "p2sh", "p2wsh", "op_return")
-KIND_SHARES = (44, 21, 14, 12, 5, 4)
+KIND_SHARES = (41, 20, 13, 12, 5, 9)  # of new scripts; each OP_RETURN is new
 # Numbers of inputs and of outputs, and their shares: 2.4 and 2.6 on average.
 INPUT_COUNTS = (1, 2, 3, 5, 9, 25, 100)
 INPUT_SHARES = (640, 195, 70, 52, 27, 9, 4)
 OUTPUT_COUNTS = (1, 2, 3, 6, 15, 100, 1000)
-OUTPUT_SHARES = (1700, 7060, 800, 300, 120, 15, 4)
+OUTPUT_SHARES = (1690, 7030, 800, 320, 130, 26, 4)
 
-NEW_SCRIPTS = 0.6  # of the outputs pay a script never used before
+NEW_SCRIPTS = 0.45  # of the outputs pay a script never used before
 REUSE_SKEW = 3.0  # how much the others prefer the first scripts: power law
 AGE_SKEW = 4.0  # how much spending prefers young coins: power law
-SEED_COINS = 20_000
-SEED_VALUE = 20_00_000_000
+SEED_COINS = 5_000
+SEED_VALUE = 200_00_000_000
 SUBSIDY = 3_12_500_000
-DUST = 600
+DUST = 300
 START_TIME = 1_600_000_000
 BITS = 0x207FFFFF
 
@@ -145,7 +145,7 @@ class _Writer:
         chosen = self._choose_coins()
         total = sum(coin[2] for coin in chosen)
         count = self._random.choices(OUTPUT_COUNTS, cum_weights=self._output_shares)[0]
-        count = min(count, total // (4 * DUST)) or 1
+        count = min(count, total // (2 * DUST)) or 1
         fee = min(200 * len(chosen) + 150 * count, total // 4)
         self._fees += fee
         inputs = [self._input(coin) for coin in chosen]
@@ -180,7 +180,7 @@ class _Writer:
         count = self._random.choices(INPUT_COUNTS, cum_weights=self._input_shares)[0]
         coins = self._coins
         chosen = []
-        for _ in range(min(count, len(coins) // 2)):
+        for _ in range(min(count, 1 + len(coins) // 100)):
             age = int(len(coins) * self._random.random() ** AGE_SKEW)
             chosen.append(coins.pop(len(coins) - 1 - age))
         return chosen
