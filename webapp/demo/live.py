@@ -2,9 +2,11 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic
 
 from indexer.node.base import NodeUnavailableError, TransactionRejectedError
+from indexer.node.engine import BlockRejectedError
 from webapp.demo.economy import Economy
 from webapp.demo.history import HISTORY_BLOCKS
 
@@ -52,17 +54,21 @@ def _run(
         now = monotonic()
         if reorganise.is_set():
             reorganise.clear()
-            economy.reorganise(_ASKED_DEPTH)
+            _try(economy, lambda: economy.reorganise(_ASKED_DEPTH))
         if now >= next_tx and tx_rate > 0:
-            _act(economy)
+            _try(economy, economy.act)
             next_tx = max(next_tx, now - 1) + rng.expovariate(tx_rate)
         if now >= next_block:
-            economy.mine_next()
+            _try(economy, lambda: _mine(economy))
             next_block = max(next_block, now - 1) + block_interval * rng.uniform(0.6, 1.4)
-            if _reorganises_by_chance(economy.ledger.height):
-                economy.reorganise(1)
         due = next_block if tx_rate <= 0 else min(next_tx, next_block)
         stop.wait(min(max(due - monotonic(), 0), _LOOK_EVERY))
+
+
+def _mine(economy: Economy) -> None:
+    economy.mine_next()
+    if _reorganises_by_chance(economy.ledger.height):
+        economy.reorganise(1)
 
 
 def _reorganises_by_chance(height: int) -> bool:
@@ -75,13 +81,13 @@ def _fill_mempool(economy: Economy, stop: threading.Event, tx_rate: float) -> No
     for _ in range(2 * _LIVELY):
         if tx_rate <= 0 or stop.is_set() or len(economy.ledger.pending) >= _LIVELY:
             return
-        _act(economy)
+        _try(economy, economy.act)
 
 
-def _act(economy: Economy) -> None:
+def _try(economy: Economy, step: Callable[[], object]) -> None:
+    """What the node refuses is told and forgotten: somebody else may have come first."""
     try:
-        economy.act()
-    except TransactionRejectedError as error:
-        # Somebody else's transaction came first.
-        logger.warning("the node refused a transaction of the demo: %s", error)
+        step()
+    except (TransactionRejectedError, BlockRejectedError) as error:
+        logger.warning("the node refused something of the demo: %s", error)
         economy.ledger.follow()

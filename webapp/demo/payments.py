@@ -14,7 +14,7 @@ from webapp.demo.town import Town
 COIN = 100_000_000
 _LEAST = 20_000
 _NOT_REPLACEABLE = 0xFFFFFFFE
-_PAYEE_WEIGHT = {Role.MERCHANT: 4, Role.EXCHANGE: 4, Role.PERSON: 3, Role.SAVER: 2}
+_PAYEE_WEIGHT = {Role.MERCHANT: 4, Role.EXCHANGE: 9, Role.PERSON: 3, Role.SAVER: 2}
 _MANY_COINS = 90
 _BATCH = 50
 
@@ -110,8 +110,15 @@ def consolidate(town: Town, purse: Purse, least: int = 20, most: int = 60) -> Bu
 
 
 def consolidate_fullest(town: Town) -> Built | None:
-    fullest = max(town.purses.values(), key=lambda purse: len(purse.coins))
-    return consolidate(town, fullest) if len(fullest.coins) > _MANY_COINS else None
+    """Whoever has far too many coins gathers some."""
+    fullest = sorted(town.purses.values(), key=lambda purse: len(purse.coins), reverse=True)
+    for purse in fullest:
+        if len(purse.coins) <= _MANY_COINS:
+            return None
+        built = consolidate(town, purse)
+        if built is not None:
+            return built
+    return None
 
 
 def note(town: Town, data: bytes) -> Built | None:
@@ -134,11 +141,11 @@ def contract_step(town: Town, contract: Contract) -> Built | None:
     purse = contract.purse
     ripe = [held for held in town.free(purse) if held.owned.series is contract.series]
     if ripe and (len(ripe) > 2 or town.rng.random() < 0.5):
-        return town.pay(purse, [], coins=ripe[:2], change=purse.receive.script())
+        return town.pay(purse, [], coins=ripe[:3], change=purse.receive.script())
     value = amount(town, purse)
     return town.pay(purse, [TxOutput(value, contract.script(town.ledger.height))])
 
 
 def withdrawals(town: Town) -> Built | None:
     exchange = town.purses[EXCHANGE]
-    return batch(town, exchange, max_coins(town, exchange, 3), exchange.balance // 2_000)
+    return batch(town, exchange, max_coins(town, exchange, 3), exchange.balance // 4_000)
