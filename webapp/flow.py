@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH = 1000
-WAIST_LEFT, WAIST_RIGHT = 470, 530
+WAIST_LEFT, WAIST_RIGHT = 494, 506
 WAIST_HEIGHT = 96
 THINNEST = 2.0
-GAP = 10.0
-LEAST_HEIGHT = 120
+GAP = 12.0  # at least, between bands at the edges
+LEAST_HEIGHT = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def draw_flow(left: Sequence[Strand], right: Sequence[Strand]) -> Flow:
     """Bands from the left edge to the waist, and from it to the right edge."""
     total = max(_known(left), _known(right), 1)
     sides = [[_thickness(strand, total) for strand in side] for side in (left, right)]
-    spread = max(sum(side) + GAP * (len(side) - 1) for side in sides)
-    height = round(max(LEAST_HEIGHT, spread + GAP))
+    spread = max(sum(side) + GAP * len(side) for side in sides)
+    height = round(max(LEAST_HEIGHT, spread))
     waist = max(THINNEST, *(sum(side) for side in sides))
     top = (height - waist) / 2
     return Flow(
@@ -71,12 +71,13 @@ def _bands(
     strands: Sequence[Strand], thicknesses: Sequence[float], height: int, ends: tuple[int, int]
 ) -> tuple[Band, ...]:
     together = sum(thicknesses)
-    outer = (height - together - GAP * (len(strands) - 1)) / 2
+    gap = (height - together) / max(len(strands), 1)
+    outer = gap / 2
     inner = (height - together) / 2
     bands = []
     for strand, thickness in zip(strands, thicknesses, strict=True):
         bands.append(Band(strand, _outline(ends, outer, inner, thickness)))
-        outer += thickness + GAP
+        outer += thickness + gap
         inner += thickness
     return tuple(bands)
 

@@ -13,7 +13,7 @@ from webapp.flow import Flow, Strand, draw_flow
 from webapp.formatting import amount_text
 from webapp.script_words import script_words
 
-MOST_STRANDS = 16  # on either side; what is beyond them is drawn as one
+MOST_STRANDS = 24  # on either side; what is beyond them is drawn as one
 
 
 def transaction_flow(page: TransactionPage) -> Flow:

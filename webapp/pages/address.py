@@ -12,12 +12,12 @@ from indexer.chain.address import AddressError, address_of, script_of
 from indexer.chain.encoding import EncodingError, hash_from_hex, hash_hex
 from indexer.queries.pulse import Pulse
 from indexer.queries.script_page import HistoryCursor, ScriptPage, script_page
-from indexer.queries.scripts import HistoryEntry, script_with_hash
+from indexer.queries.scripts import script_with_hash
 from webapp.caching import cached
 from webapp.charts import Drawing, line_chart
 from webapp.context import connection, network, required_pulse
 from webapp.cursors import read_cursor, write_cursor
-from webapp.formatting import amount_text
+from webapp.formatting import amount_brief
 from webapp.live import watch
 from webapp.parameters import whole_number
 from webapp.qr import QrDrawing, draw_qr
@@ -35,7 +35,6 @@ class ScriptView:
     uri: str | None
     qr: QrDrawing | None
     chart: Drawing | None
-    chart_complete: bool
     older_history: str | None
     older_coins: str | None
 
@@ -121,8 +120,7 @@ def _view(page: ScriptPage, state: Pulse) -> ScriptView:
         page=page,
         uri=uri,
         qr=None if uri is None else draw_qr(uri),
-        chart=_chart(page.chart),
-        chart_complete=len(page.chart) >= page.totals.tx_count,
+        chart=_chart(page),
         older_history=None
         if older is None
         else _path(page, "history", before=write_cursor(older, page.script, state.last_reorg_at)),
@@ -139,19 +137,22 @@ def _path(page: ScriptPage, anchor: str, **query: Any) -> str:
     return url_for("address.show_script", script_hash=name, _anchor=anchor, **query)
 
 
-def _chart(newest_first: tuple[HistoryEntry, ...]) -> Drawing | None:
+def _chart(page: ScriptPage) -> Drawing | None:
     points: list[tuple[float, float]] = []
-    for entry in reversed(newest_first):
+    for entry in reversed(page.chart):
         moment = max(entry.time, points[-1][0] if points else 0)  # block times may run backwards
         points.append((moment, entry.balance or 0))
     if len(points) < MOST_DRAWN:
         return None
     points.append((max(time.time(), points[-1][0]), points[-1][1]))
+    title = _("Since the first transaction")
+    if len(page.chart) < page.totals.tx_count:
+        title = _("Over the latest %(count)s transactions", count=len(page.chart))
     return line_chart(
-        _("Balance"),
+        title,
         points,
         columns=(_("Time"), _("Balance")),
-        show=lambda value: amount_text(round(value)),
+        show=lambda value: amount_brief(round(value)),
         show_x=lambda value: time.strftime("%Y-%m-%d %H:%M", time.gmtime(value)),
         steps=True,
     )

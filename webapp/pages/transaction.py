@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from flask import Blueprint, Response, abort, make_response, render_template, url_for
 from flask_babel import gettext as _
 
+from indexer.chain.coinbase import coinbase_text
 from indexer.chain.encoding import EncodingError, hash_from_hex, hash_hex
 from indexer.chain.script import asm, multisig_parts, op_return_data
 from indexer.queries.pulse import Pulse
@@ -31,6 +32,8 @@ from webapp.transaction_words import (
 )
 
 LONGEST_HEX_SHOWN = 200_000  # characters; longer ones are only to be downloaded
+
+WITNESS_COMMITMENT = bytes.fromhex("aa21a9ed")
 
 blueprint = Blueprint("transaction", __name__)
 
@@ -93,6 +96,19 @@ def download(txid: str) -> Response:
     response.headers["Content-Type"] = "application/octet-stream"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def readable(data: bytes) -> str:
+    """Data as text where it is UTF-8, else the readable runs in it."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return coinbase_text(data)
+
+
+def is_witness_commitment(data: bytes) -> bool:
+    """Whether an OP_RETURN's data is what BIP141 has coinbases carry."""
+    return len(data) == 36 and data.startswith(WITNESS_COMMITMENT)
 
 
 def part_path(txid: bytes, side: str, number: int) -> str:
@@ -161,8 +177,10 @@ def _abort_unknown(state: Pulse) -> NoReturn:
 
 for function in (
     asm,
+    is_witness_commitment,
     multisig_parts,
     op_return_data,
+    readable,
     script_hash_hex,
     script_words,
     sequence_words,
