@@ -1,7 +1,5 @@
 """The demo's history, written once for all tests that want a chain with everything on it."""
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -36,12 +34,3 @@ def demo_history(tmp_path_factory: pytest.TempPathFactory) -> WrittenHistory:
     Economy(node).write_history(progress=progress, now=written.written_at)
     node.close()
     return written
-
-
-@pytest.fixture
-def demo_node(demo_history: WrittenHistory, tmp_path: Path) -> Iterator[EmbeddedNode]:
-    """A node of its own with the demo's history."""
-    shutil.copytree(demo_history.directory, tmp_path / "demo-node")
-    node = EmbeddedNode(tmp_path / "demo-node")
-    yield node
-    node.close()
