@@ -1,5 +1,6 @@
 """The embedded node as the indexer, the miner and the demo use it."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -285,6 +286,26 @@ def test_an_engine_of_another_chain_is_built_anew(
     again = EmbeddedNode(tmp_path / "other")
     assert again.tip() == tip
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [(b"not a database, " * 64, "file is not a database"), (None, "it has version 99")],
+)
+def test_a_file_it_cannot_read_is_named(
+    tmp_path: Path, contents: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "node" / "node.sqlite"
+    EmbeddedNode(tmp_path / "node").close()
+    if contents is None:
+        with sqlite3.connect(path) as sql:
+            sql.execute("PRAGMA user_version = 99")
+        sql.close()
+    else:
+        path.write_bytes(contents)
+    for _ in range(2):  # the lock is free again
+        with pytest.raises(NodeUnavailableError, match=f"node.sqlite cannot be used: {reason}"):
+            EmbeddedNode(tmp_path / "node")
 
 
 def test_a_full_disk_stops_the_node_without_losing_what_it_had(

@@ -54,14 +54,29 @@ class Coin:
 
 
 class EmbeddedStore:
-    """Not thread-safe. Writes belong into `with store.transaction():`."""
+    """Not thread-safe. Writes belong into `with store.transaction():`.
+
+    NodeUnavailableError when the file is damaged or by another version, or cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._sql = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except (sqlite3.Error, NodeUnavailableError) as error:
+            self._sql.close()
+            raise NodeUnavailableError(
+                f"{path} cannot be used: {error}. Without its directory a new chain begins."
+            ) from error
+
+    def _prepare(self) -> None:
         self._sql.execute("PRAGMA journal_mode = WAL")
         self._sql.execute("PRAGMA synchronous = NORMAL")
-        if self._sql.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        version = self._sql.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
             self._sql.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        elif version != _VERSION:
+            raise NodeUnavailableError(f"it has version {version}, this program's is {_VERSION}")
 
     def close(self) -> None:
         self._sql.close()

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,14 +36,13 @@ class RegtestChain:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock_file = _lock(directory / "lock")
         self._engine_directory = directory / "engine"
-        self.store = EmbeddedStore(directory / "node.sqlite")
         self._unflushed = 0
-        try:
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock_file)
+            self.store = EmbeddedStore(directory / "node.sqlite")
+            undo.callback(self.store.close)
             self._engine = self._recover()
-        except BaseException:
-            self.store.close()
-            os.close(self._lock_file)
-            raise
+            undo.pop_all()
         self._load_tip()
 
     def close(self) -> None:
