@@ -73,15 +73,17 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def serve_app() -> Iterator[Callable[[Flask], str]]:
-    """Serves an app on a free port of this machine; returns its origin."""
-    stops: list[Callable[[], None]] = []
+class Servers:
+    """Serves apps on ports of this machine."""
 
-    def start(app: Flask) -> str:
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
-        server.daemon_threads = True
-        server.block_on_close = False
+    def __init__(self) -> None:
+        self._stops: dict[str, Callable[[], None]] = {}
+
+    def __call__(self, app: Flask, port: int = 0) -> str:
+        """Start serving, on a free port unless one is named; returns the origin."""
+        server = make_server("127.0.0.1", port, app, threaded=True, request_handler=QuietHandler)
+        server.daemon_threads = True  # type: ignore[attr-defined]
+        server.block_on_close = False  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
 
@@ -91,12 +93,23 @@ def serve_app() -> Iterator[Callable[[Flask], str]]:
             server.server_close()
             thread.join(5)
 
-        stops.append(stop)
-        return f"http://127.0.0.1:{server.server_port}"
+        origin = f"http://127.0.0.1:{server.server_port}"
+        self._stops[origin] = stop
+        return origin
 
-    yield start
-    for stop in stops:
-        stop()
+    def stop(self, origin: str) -> None:
+        self._stops.pop(origin)()
+
+    def stop_all(self) -> None:
+        for origin in list(self._stops):
+            self.stop(origin)
+
+
+@pytest.fixture
+def serve_app() -> Iterator[Servers]:
+    servers = Servers()
+    yield servers
+    servers.stop_all()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from indexer.schema import state
 from webapp.app import create_app
 from webapp.charts import Item, bar_chart, line_chart
 from webapp.config import Settings
+from webapp.context import pulse
 from webapp.formatting import amount_brief, number
 from webapp.live import watch
 
@@ -49,6 +50,16 @@ def show() -> str:
         hostile=HOSTILE,
         hashes=[bytes([index] * 31 + [7]) for index in range(8)],
     )
+
+
+@blueprint.get("/expected")
+def expected() -> str:
+    """Not there until block 313 is."""
+    watch("tip")
+    now = pulse()
+    if now is None or now.tip_height < 313:
+        abort(404)
+    return render_template("expected.html")
 
 
 @blueprint.get("/evil")

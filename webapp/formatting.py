@@ -178,6 +178,8 @@ def duration(seconds: int) -> str:
 
 
 def install(app: Flask) -> None:
+    # Else Jinja would apply these to constants once, for the first reader's language and unit.
+    app.jinja_env.optimized = False
     app.jinja_env.filters.update(
         age=age_tag,
         amount=amount,

@@ -56,8 +56,12 @@ class SearchBox {
   private onKey(event: KeyboardEvent): void {
     if (event.isComposing) return;
     if (event.key === "Escape") {
-      if (this.list.hidden) this.input.blur();
-      this.hide();
+      if (this.list.hidden) {
+        this.input.blur();
+      } else {
+        event.preventDefault(); // or the browser would empty the box
+        this.hide();
+      }
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.show();
