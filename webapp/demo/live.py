@@ -59,21 +59,19 @@ def _run(
             _try(economy, economy.act)
             next_tx = max(next_tx, now - 1) + rng.expovariate(tx_rate)
         if now >= next_block:
-            _try(economy, lambda: _mine(economy))
+            _try(economy, lambda: _next_block(economy))
             next_block = max(next_block, now - 1) + block_interval * rng.uniform(0.6, 1.4)
         due = next_block if tx_rate <= 0 else min(next_tx, next_block)
         stop.wait(min(max(due - monotonic(), 0), _LOOK_EVERY))
 
 
-def _mine(economy: Economy) -> None:
-    economy.mine_next()
-    if _reorganises_by_chance(economy.ledger.height):
+def _next_block(economy: Economy) -> None:
+    """Now and again, and soon after the history, it is one that overturns the last block."""
+    height = economy.ledger.height + 1
+    if height == _FIRST_REORG or height % _REORG_EVERY == 0:
         economy.reorganise(1)
-
-
-def _reorganises_by_chance(height: int) -> bool:
-    """Two miners found a block at once: soon after the history, and then now and again."""
-    return height == _FIRST_REORG or height % _REORG_EVERY == 0
+    else:
+        economy.mine_next()
 
 
 def _fill_mempool(economy: Economy, stop: threading.Event, tx_rate: float) -> None:
