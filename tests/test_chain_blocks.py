@@ -1,5 +1,6 @@
 """Real blocks of every chain parse to what they are and serialise back byte for byte."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -257,6 +258,16 @@ def test_hogex_alone() -> None:
     assert transaction.is_hogex
     assert len(transaction.inputs) > 1
     assert transaction.serialize() == raw
+
+
+def test_blocks_of_the_bip158_vectors() -> None:
+    _, *vectors = json.loads((CHAINDATA / "vectors" / "bip158_testnet-19.json").read_text())
+    network = get_network("bitcoin-testnet4")  # testnet3's encoding
+    for _, block_hash, raw_hex, *_ in vectors:
+        block = parse_block(bytes.fromhex(raw_hex), network)
+        assert block.serialize().hex() == raw_hex
+        assert hash_hex(block.hash) == block_hash
+        assert merkle_root([tx.txid for tx in block.transactions]) == block.header.merkle_root
 
 
 def test_transaction_of_a_megabyte() -> None:

@@ -194,7 +194,7 @@ def test_any_bytes_are_a_script(script: bytes) -> None:
     assert classify(b"\x6a" + script) is ScriptType.OP_RETURN
 
 
-@given(st.lists(st.binary(min_size=2, max_size=90), max_size=4))
+@given(st.lists(st.binary(max_size=90), max_size=4))
 def test_op_return_round_trip(pushes: list[bytes]) -> None:
     assert op_return_data(op_return(*pushes)) == pushes
 

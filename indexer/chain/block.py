@@ -47,7 +47,7 @@ class BlockHeader(NamedTuple):
 
 
 class Block:
-    """A block. Treat it as immutable.
+    """A block. Immutable.
 
     `extension` holds Litecoin's MWEB block as serialised, with its leading 01, or b"".
     """
@@ -57,9 +57,9 @@ class Block:
     def __init__(
         self, header: BlockHeader, transactions: Sequence[Transaction], extension: bytes = b""
     ) -> None:
-        self.header = header
-        self.transactions = tuple(transactions)
-        self.extension = extension
+        self.header: Final = header
+        self.transactions: Final = tuple(transactions)
+        self.extension: Final = extension
         self._hash: bytes | None = None
 
     def __repr__(self) -> str:

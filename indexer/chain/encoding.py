@@ -189,36 +189,30 @@ def _read_transaction(
     raw: bytes, start: int, known_flags: int, *, alone: bool
 ) -> tuple[Transaction, int]:
     """The transaction at `start` and where it ends. `alone`: nothing follows it."""
-    transaction = Transaction.__new__(Transaction)
-    transaction.version = _read_uint32(raw, start)[0]
-    position = start + 4
+    body = start + 4
     flag = 0
-    if known_flags and raw[position] == 0 and raw[position + 1] != 0:
-        flag = raw[position + 1]
-        position += 2
+    if known_flags and raw[body] == 0 and raw[body + 1] != 0:
+        flag = raw[body + 1]
+        body += 2
         if flag & ~known_flags:
             raise EncodingError(f"a transaction has the unknown flag {flag}")
-    body = position
-    inputs, position = _read_inputs(raw, position)
+    inputs, position = _read_inputs(raw, body)
     count, position = _read_count(raw, position, _MIN_OUTPUT)
-    outputs, position = _read_outputs(raw, position, count)
-    body_end = position
+    outputs, body_end = _read_outputs(raw, position, count)
+    position = body_end
     if flag & WITNESS_FLAG:
         inputs, position = _read_witnesses(raw, position, inputs)
     mweb = b""
     if flag & MWEB_FLAG:
         mweb = _read_mweb(raw, position, has_outputs=bool(outputs), alone=alone)
         position += len(mweb)
-    transaction.inputs = tuple(inputs)
-    transaction.outputs = tuple(outputs)
-    transaction.mweb = mweb
-    transaction.locktime = _read_uint32(raw, position)[0]
     end = position + 4
+    version, locktime = _read_uint32(raw, start)[0], _read_uint32(raw, position)[0]
+    transaction = Transaction(version, inputs, outputs, locktime, mweb)
     transaction._raw = whole = raw[start:end]
     transaction._stripped = (
         raw[start : start + 4] + raw[body:body_end] + raw[position:end] if flag else whole
     )
-    transaction._txid = transaction._wtxid = None
     return transaction, end
 
 

@@ -324,7 +324,9 @@ def multisig(required: int, public_keys: Sequence[bytes]) -> bytes:
 
 
 def op_return(*data: bytes) -> bytes:
-    return bytes((OP_RETURN,)) + b"".join(map(push, data))
+    """Each as a data push, also a single byte that a number opcode could push."""
+    pushes = (_push_head(len(each)) + each for each in data)
+    return bytes((OP_RETURN,)) + b"".join(pushes)
 
 
 def dust_limit(script: bytes, network: Network) -> int:

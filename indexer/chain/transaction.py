@@ -44,7 +44,7 @@ def is_pegin(output: TxOutput) -> bool:
 
 
 class Transaction:
-    """A transaction. Treat it as immutable: its ids and bytes are computed once.
+    """A transaction. Immutable, since its ids and bytes are computed once.
 
     `mweb` holds Litecoin's MWEB part as serialised: b"" for none, 00 for the HogEx, else 01 and
     the MWEB transaction.
@@ -70,11 +70,11 @@ class Transaction:
         locktime: int = 0,
         mweb: bytes = b"",
     ) -> None:
-        self.version = version
-        self.inputs = tuple(inputs)
-        self.outputs = tuple(outputs)
-        self.locktime = locktime
-        self.mweb = mweb
+        self.version: Final = version
+        self.inputs: Final = tuple(inputs)
+        self.outputs: Final = tuple(outputs)
+        self.locktime: Final = locktime
+        self.mweb: Final = mweb
         self._raw: bytes | None = None
         self._stripped: bytes | None = None
         self._txid: bytes | None = None
