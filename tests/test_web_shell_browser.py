@@ -223,7 +223,7 @@ def test_the_theme_follows_the_choice_and_else_the_system(origin: str, open_page
 
 
 def test_without_script(origin: str, open_page: Opener, sqlite_database: Database) -> None:
-    page = open_page(f"{origin}/showcase", javascript=False)
+    page = open_page(f"{origin}/showcase", javascript=False, expected=("status of 404",))
     expect(page.locator("h1")).to_have_text("Block 312")
     expect(page.locator(".copy").first).to_be_hidden()
     expect(page.locator(".stat-note time")).to_have_text(re.compile("ago|now"))
