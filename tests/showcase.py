@@ -2,13 +2,14 @@
 
 import time
 
-from flask import Blueprint, Flask, abort, render_template, request
+from flask import Blueprint, Flask, Response, abort, render_template, request
 from sqlalchemy import delete, insert, update
 
 from indexer.chain.network import get_network
 from indexer.database import Database
 from indexer.schema import state
 from webapp.app import create_app
+from webapp.caching import cached
 from webapp.charts import Item, bar_chart, line_chart
 from webapp.config import Settings
 from webapp.context import pulse
@@ -60,6 +61,12 @@ def expected() -> str:
     if now is None or now.tip_height < 313:
         abort(404)
     return render_template("expected.html")
+
+
+@blueprint.get("/kept")
+def kept() -> Response:
+    """As a page of the chain: the browser asks whether it has changed."""
+    return cached(render_template("expected.html"), "kept")
 
 
 @blueprint.get("/evil")

@@ -176,7 +176,9 @@ def test_times_are_local_and_ages_move(origin: str, open_page: Opener) -> None:
     assert age.text_content() != shown
 
 
-def test_the_search_box_by_keyboard(origin: str, open_page: Opener) -> None:
+def test_the_search_box_by_keyboard(
+    origin: str, open_page: Opener, axe: Callable[[Page], list[str]]
+) -> None:
     page = open_page(f"{origin}/showcase")
 
     def answer(route: Route) -> None:
@@ -190,6 +192,7 @@ def test_the_search_box_by_keyboard(origin: str, open_page: Opener) -> None:
     expect(box).to_have_value("31/2")
     expect(page.locator("#search-suggestions")).to_be_visible()
     expect(box).to_have_attribute("aria-expanded", "true")
+    assert axe(page) == []
     page.keyboard.press("Escape")
     expect(page.locator("#search-suggestions")).to_be_hidden()
     page.keyboard.press("ArrowDown")
@@ -233,6 +236,16 @@ def test_without_script(origin: str, open_page: Opener, sqlite_database: Databas
     page.locator("#search-input").fill("313")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/search\?q=313"))
+
+
+def test_a_page_from_the_cache_keeps_its_own_nonce(origin: str, open_page: Opener) -> None:
+    page = open_page(f"{origin}/kept")
+    wait_for_stream(page)
+    first = page.locator("script").evaluate("element => element.nonce")
+    page.goto(f"{origin}/showcase")
+    page.goto(f"{origin}/kept")
+    wait_for_stream(page)
+    assert page.locator("script").evaluate("element => element.nonce") == first
 
 
 def test_going_back_keeps_the_place_and_wakes_the_stream(

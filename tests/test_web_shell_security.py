@@ -1,5 +1,7 @@
 """Headers of every response, forms of other sites, preferences, pages for errors."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -213,3 +215,28 @@ def test_behind_a_proxy(sqlite_database: Database) -> None:
         response = client.get("/showcase", headers=headers)
         assert "Strict-Transport-Security" not in response.headers
         assert 'href="/blocks"' in response.text
+
+
+def test_who_has_a_page_already_is_told_so(client: FlaskClient) -> None:
+    first = client.get("/kept")
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert {"Cookie", "Accept-Language", "HX-Request"} <= set(first.headers["Vary"].split(", "))
+    tag = {"If-None-Match": first.headers["ETag"]}
+    again = client.get("/kept", headers=tag)
+    assert again.status_code == 304
+    assert "Content-Security-Policy" not in again.headers
+    client.set_cookie("satchel_unit", "small")
+    assert client.get("/kept", headers=tag).status_code == 200
+
+
+def test_assets_are_kept_for_a_year_under_names_of_their_content(client: FlaskClient) -> None:
+    page = client.get("/showcase").text
+    found = re.findall(
+        r'(?:src|href)="(/static/main-[A-Z0-9]{8}\.(?:js|css))" integrity="([^"]+)"', page
+    )
+    assert len(found) == 2
+    for address, integrity in found:
+        response = client.get(address)
+        digest = base64.b64encode(hashlib.sha384(response.data).digest()).decode()
+        assert integrity == f"sha384-{digest}"
+        assert "max-age=31536000" in response.headers["Cache-Control"]

@@ -72,6 +72,7 @@ def refuse_foreign_forms() -> None:
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers[name] = value
+    response.headers.setdefault("Cache-Control", "no-cache")
     # A 304 renews the stored headers but not the stored body, whose nonce must keep matching.
     if response.status_code != 304:
         policy = CONTENT_SECURITY_POLICY.format(nonce=nonce())
