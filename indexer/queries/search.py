@@ -29,7 +29,7 @@ from indexer.queries.transactions import (
 from indexer.raw import RawSource
 from indexer.schema import block, mempool_output, script, stale_block
 
-LONGEST_QUERY = 300
+LONGEST_QUERY = 500
 MOST_DIGITS = 9  # of a height
 
 

@@ -44,7 +44,6 @@ def show() -> ResponseReturnValue:
 
 
 @blueprint.get("/search/suggest")
-@costly
 def suggest() -> Response:
     """The list under the search box."""
     result = _search(suggesting=True)
