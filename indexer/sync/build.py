@@ -49,14 +49,15 @@ ORDER BY output.script_key, output.output_id
 _FILL_SCRIPT = """
 INSERT INTO script (script_key, tx_count, output_count, received, input_count, sent,
     unspent_count, unspent, first_tx_id, last_tx_id, ambiguous)
-SELECT script_key, count(DISTINCT tx_id), sum(is_output), sum(received), sum(is_input), sum(sent),
-    sum(is_coin), sum(unspent), min(tx_id), max(tx_id),
+SELECT script_key, count(DISTINCT tx_id),
+    count(received), coalesce(sum(received), 0), count(sent), coalesce(sum(sent), 0),
+    count(unspent), coalesce(sum(unspent), 0), min(tx_id), max(tx_id),
     CASE WHEN min(comparable) <> max(comparable) THEN 1 ELSE 0 END
 FROM (
-    SELECT script_key, tx_id, 1 AS is_output, value AS received, 0 AS is_input, 0 AS sent,
-        0 AS is_coin, 0 AS unspent, {comparable} AS comparable FROM output
-    UNION ALL SELECT script_key, tx_id, 0, 0, 1, value, 0, 0, NULL FROM input
-    UNION ALL SELECT script_key, NULL, 0, 0, 0, 0, 1, value, NULL FROM utxo
+    SELECT script_key, tx_id, value AS received, NULL AS sent, NULL AS unspent,
+        {comparable} AS comparable FROM output
+    UNION ALL SELECT script_key, tx_id, NULL, value, NULL, NULL FROM input
+    UNION ALL SELECT script_key, NULL, NULL, NULL, value, NULL FROM utxo
 ) AS move GROUP BY script_key
 """
 
@@ -111,7 +112,9 @@ def _fill_utxo(connection: Connection) -> None:
             select(_output.script_key, _output.output_id).where(_output.output_id.in_(older))
         )
         execute_many(
-            connection, "DELETE FROM utxo WHERE script_key = ? AND output_id = ?", coins.all()
+            connection,
+            "DELETE FROM utxo WHERE script_key = ? AND output_id = ?",
+            [(row.script_key, row.output_id) for row in coins],
         )
 
 

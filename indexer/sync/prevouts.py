@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from indexer import schema
 from indexer.chain.encoding import hash_hex
 from indexer.keys import txid_key
-from indexer.sync.rows import BlockDraft, InvalidBlockError, Prevout
+from indexer.sync.rows import BlockDraft, InvalidBlockError, Outpoint, Prevout
 
 CACHE_SIZE = 1_000_000  # outputs, some 250 bytes each
 LOOKUP_SIZE = 900  # keys in one SQL statement
@@ -36,7 +36,7 @@ class Prevouts:
 
     def __init__(self, size: int = CACHE_SIZE) -> None:
         self._size = size
-        self._cache: dict[bytes, Prevout] = {}
+        self._cache: dict[Outpoint, Prevout] = {}
 
     def forget(self) -> None:
         self._cache.clear()
@@ -55,7 +55,7 @@ class Prevouts:
     ) -> list[Sequence[Prevout]]:
         """For each block, in chain order, what its inputs spend."""
         cache = self._cache
-        missing: list[bytes] = []
+        missing: list[Outpoint] = []
         resolved: list[list[Prevout | None]] = []
         for draft in drafts:
             cache.update(
@@ -116,11 +116,10 @@ def pieces(values: Sequence[int]) -> Iterator[Sequence[int]]:
         yield values[start : start + LOOKUP_SIZE]
 
 
-def _look_up(connection: Connection, outpoints: Sequence[bytes]) -> list[Prevout]:
-    stored = newest_transactions(connection, {spent[:32] for spent in outpoints})
+def _look_up(connection: Connection, outpoints: Sequence[Outpoint]) -> list[Prevout]:
+    stored = newest_transactions(connection, {txid for txid, _ in outpoints})
     ids = []
-    for spent in outpoints:
-        txid, vout = spent[:32], int.from_bytes(spent[32:], "little")
+    for txid, vout in outpoints:
         found = stored.get(txid)
         if found is None or vout >= found.output_count:
             raise UnknownPrevoutError(

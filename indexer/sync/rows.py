@@ -14,6 +14,7 @@ from indexer.chain.merkle import merkle_root
 from indexer.keys import TxFlag, script_key, txid_key
 from indexer.node.base import NodeError
 
+Outpoint: TypeAlias = tuple[bytes, int]  # txid, vout
 Row: TypeAlias = tuple[object, ...]
 # In the order of schema.tx; its tenth, the fee, is 0 in a draft.
 TxRow: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, int, int, int, int]
@@ -29,7 +30,10 @@ OP_RETURN = b"\x6a"
 FIRST_FINAL_SEQUENCE = 0xFFFFFFFE  # BIP125: what is below signals that it may be replaced
 MEDIAN_TIME_SPAN = 11  # blocks, BIP113
 
-_VOUTS = tuple(vout.to_bytes(4, "little") for vout in range(4096))
+# Operators of an IntFlag are a hundred times slower than those of an int.
+_COINBASE, _SEGWIT, _REPLACEABLE, _MWEB, _HOGEX = map(
+    int, (TxFlag.COINBASE, TxFlag.SEGWIT, TxFlag.REPLACEABLE, TxFlag.MWEB, TxFlag.HOGEX)
+)
 
 
 class InvalidBlockError(NodeError):
@@ -58,10 +62,11 @@ class BlockDraft:
     block: Block
     raw: bytes
     position: Position
+    weight: int
     transactions: list[TxRow]
     outputs: list[OutputRow]
-    created: list[bytes]  # outpoints, one for each of outputs
-    spent: list[bytes]  # outpoints, one for each input
+    created: list[Outpoint]  # one for each of outputs
+    spent: list[Outpoint]  # one for each input
 
     @property
     def row_count(self) -> int:
@@ -86,47 +91,48 @@ def is_unspendable(script: bytes) -> bool:
     return script.startswith(OP_RETURN) or len(script) > MAX_SCRIPT_SIZE
 
 
-def outpoint(txid: bytes, vout: int) -> bytes:
-    """36 bytes, as on the wire."""
-    return txid + (_VOUTS[vout] if vout < len(_VOUTS) else vout.to_bytes(4, "little"))
-
-
 def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
     """The rows of the block that follows `position`; InvalidBlockError if it does not."""
     _check(block, position)
-    draft = BlockDraft(block, raw, position, [], [], [], [])
+    draft = BlockDraft(block, raw, position, 0, [], [], [], [])
     outputs, created, spent = draft.outputs, draft.created, draft.spent
-    tx_id, output_id = position.tx_id, position.output_id
+    height, tx_id, output_id = position.height, position.tx_id, position.output_id
+    sizes = weights = 0
     for transaction in block.transactions:
         txid = transaction.txid
-        first_output_id, first_input_id = output_id, position.input_id + len(spent)
+        first_output_id, first_spent = output_id, len(spent)
         total = 0
-        for vout, (value, script) in enumerate(transaction.outputs):
+        for value, script in transaction.outputs:
             outputs.append((output_id, tx_id, value, script_key(script), script))
-            created.append(outpoint(txid, vout))
             output_id += 1
             total += value
+        created += [(txid, vout) for vout in range(output_id - first_output_id)]
         flags = flags_of(transaction)
-        if not flags & TxFlag.COINBASE:
-            spent += [outpoint(each[0], each[1]) for each in transaction.inputs]
+        if not flags & _COINBASE:
+            spent += [each[:2] for each in transaction.inputs]
+        size, weight = transaction.size, transaction.weight
+        sizes += size
+        weights += weight
         draft.transactions.append(
             (
                 tx_id,
                 txid,
                 txid_key(txid),
-                position.height,
+                height,
                 first_output_id,
-                first_input_id,
+                position.input_id + first_spent,
                 output_id - first_output_id,
-                position.input_id + len(spent) - first_input_id,
+                len(spent) - first_spent,
                 total,
                 0,
-                transaction.size,
-                transaction.weight,
+                size,
+                weight,
                 flags,
             )
         )
         tx_id += 1
+    # BIP141: all but the transactions counts four times; the MWEB extension does not count.
+    draft.weight = weights + 4 * (len(raw) - len(block.extension) - sizes)
     return draft
 
 
@@ -169,7 +175,7 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
     fees = output_value = coinbase_value = 0
     for row in draft.transactions:
         tx_id, count, total = row[0], row[7], row[8]
-        if row[12] & TxFlag.COINBASE:
+        if row[12] & _COINBASE:
             coinbase_value = total
             transactions.append(row)
             continue
@@ -194,7 +200,7 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
         times[len(times) // 2],
         len(transactions),
         len(draft.raw),
-        block.weight,
+        draft.weight,
         position.tx_id,
         position.output_id,
         position.input_id,
@@ -210,16 +216,14 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
 
 def flags_of(transaction: Transaction) -> int:
     """keys.TxFlag of a transaction."""
-    """TxFlag bits of a transaction."""
-    if transaction.is_coinbase:
-        return TxFlag.COINBASE | (TxFlag.SEGWIT if transaction.has_witness else 0)
     flags = 0
-    if transaction.has_witness:
-        flags |= TxFlag.SEGWIT
-    if any(each.sequence < FIRST_FINAL_SEQUENCE for each in transaction.inputs):
-        flags |= TxFlag.REPLACEABLE
+    for _, _, _, sequence, witness in transaction.inputs:
+        if sequence < FIRST_FINAL_SEQUENCE:
+            flags |= _REPLACEABLE
+        if witness:
+            flags |= _SEGWIT
+    if transaction.is_coinbase:
+        flags = flags & ~_REPLACEABLE | _COINBASE
     if transaction.mweb:
-        flags |= TxFlag.MWEB
-    if transaction.is_hogex:
-        flags |= TxFlag.HOGEX
-    return int(flags)
+        flags |= _MWEB | (_HOGEX if transaction.is_hogex else 0)
+    return flags
