@@ -128,3 +128,9 @@ def test_the_server_leaves_nothing_in_the_home_directory(web: WebProcess, tmp_pa
     assert _answers(web)
     assert not (tmp_path / "gunicorn.ctl").exists()
     assert "control" not in web.log.read_text().lower()
+
+
+def test_a_reader_who_walks_on_leaves_no_stream_behind(web: WebProcess) -> None:
+    for _ in range(STREAMS):
+        with ExitStack() as stack:
+            read_until(open_stream(stack, web), b"live:hello")

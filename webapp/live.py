@@ -1,7 +1,8 @@
 """Live updates for the browser: server-sent events, and polling where a stream cannot be had."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from socket import MSG_DONTWAIT, MSG_PEEK, socket
 
 from flask import Blueprint, Flask, Response, abort, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -58,7 +59,9 @@ def stream() -> ResponseReturnValue:
     topics = _topics()
     since = request.headers.get("Last-Event-ID") or request.args.get("since", "")
     try:
-        subscription = services().live.subscribe(topics, request.remote_addr or "", since)
+        subscription = services().live.subscribe(
+            topics, request.remote_addr or "", since, _hung_up(_connection())
+        )
     except TooManyReadersError:
         return Response("", 503, {"Retry-After": "60"}, mimetype="text/plain")
     response = Response(_events(subscription), mimetype="text/event-stream")
@@ -83,6 +86,27 @@ def poll() -> ResponseReturnValue:
 def status() -> ResponseReturnValue:
     """The parts of the frame that tell where the index stands."""
     return render_template("live/status.html"), {"Cache-Control": "no-store"}
+
+
+def _connection() -> object:
+    """The client's socket, from gunicorn or from Werkzeug's server."""
+    return request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+
+
+def _hung_up(connection: object) -> Callable[[], bool]:
+    """Tells whether the client has closed its connection, where the server gives us the socket."""
+    if not isinstance(connection, socket):
+        return lambda: False
+
+    def look() -> bool:
+        try:
+            return connection.recv(1, MSG_PEEK | MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    return look
 
 
 def _topics() -> frozenset[str]:

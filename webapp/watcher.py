@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -30,9 +30,13 @@ class TooManyReadersError(Exception):
 class Subscription:
     """One reader's open stream. What it has not fetched yet is a set: it cannot grow."""
 
-    def __init__(self, hub: "LiveHub", topics: frozenset[str], client: str) -> None:
+    def __init__(
+        self, hub: "LiveHub", topics: frozenset[str], client: str, is_gone: Callable[[], bool]
+    ) -> None:
         self.topics = topics
         self.client = client
+        self.is_gone = is_gone
+        self.closed = False
         self._hub = hub
         self._pending: set[str] = set()
 
@@ -41,10 +45,10 @@ class Subscription:
         self._pending |= self.topics.intersection(topics)
 
     def wait(self, timeout: float) -> tuple[frozenset[str], Moment] | None:
-        """The topics that moved, none after `timeout` seconds; None once the hub has closed."""
+        """The topics that moved, none after `timeout` seconds; None once it is closed."""
         with self._hub.changed:
-            self._hub.changed.wait_for(lambda: self._pending or self._hub.closed, timeout)
-            if self._hub.closed:
+            self._hub.changed.wait_for(lambda: self._pending or self._is_over(), timeout)
+            if self._is_over():
                 return None
             moved = frozenset(self._pending)
             self._pending.clear()
@@ -52,6 +56,9 @@ class Subscription:
 
     def close(self) -> None:
         self._hub.unsubscribe(self)
+
+    def _is_over(self) -> bool:
+        return self.closed or self._hub.closed
 
 
 class LiveHub:
@@ -69,17 +76,24 @@ class LiveHub:
         self._looks: Looks = {}
         self._mempool_told_at = 0.0
 
-    def subscribe(self, topics: frozenset[str], client: str, since: str) -> Subscription:
+    def subscribe(
+        self,
+        topics: frozenset[str],
+        client: str,
+        since: str,
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> Subscription:
         """Open a stream. What moved after the moment `since` is told at once.
 
-        Raises TooManyReadersError.
+        `is_gone` says whether the reader has left. Raises TooManyReadersError.
         """
         current = self.look()
         with self.changed:
+            self._end_streams_of_the_gone()
             of_client = sum(reader.client == client for reader in self._readers)
             if len(self._readers) >= self.max_readers or of_client >= self.max_per_client:
                 raise TooManyReadersError
-            subscription = Subscription(self, topics, client)
+            subscription = Subscription(self, topics, client, is_gone)
             if self._thread is None:
                 self.moment = current
                 self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
@@ -92,6 +106,15 @@ class LiveHub:
     def unsubscribe(self, subscription: Subscription) -> None:
         with self.changed:
             self._readers.discard(subscription)
+
+    def _end_streams_of_the_gone(self) -> None:
+        """With the lock held. Who walks from page to page leaves a stream behind at each.
+
+        Without this one of them would count, and hold a thread, until two keepalives have failed.
+        """
+        for reader in [reader for reader in self._readers if reader.is_gone()]:
+            reader.closed = True
+            self._readers.discard(reader)
 
     def look(self) -> Moment:
         """The present moment, read from the database."""
