@@ -19,6 +19,8 @@ PHONE_WIDTH = 390
 DESK_WIDTH = 1440
 AXE = Path(__file__).resolve().parents[1] / "static/node_modules/axe-core/axe.min.js"
 
+Axe = Callable[..., list[str]]
+
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
@@ -152,13 +154,20 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Page], list[str]]:
-    """Finds what is not accessible in a page: one line per violation, to compare with []."""
+def axe() -> Axe:
+    """Finds what is not accessible in a page: one line per violation, to compare with [].
+
+    Looks at everything, or at the axe rules named.
+    """
     source = AXE.read_text(encoding="utf-8")
 
-    def find(page: Page) -> list[str]:
-        page.evaluate(source)  # by the debugger: the page's policy does not hold it up
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    def find(page: Page, *rules: str) -> list[str]:
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(source)  # by the debugger: the page's policy does not hold it up
+        options: dict[str, Any] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = list(rules)
+        result = page.evaluate("options => axe.run(document, options)", options)
         return [
             f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
             for violation in result["violations"]
