@@ -1,7 +1,7 @@
 // Bundles src/ into dist/: names carry a hash of the content, manifest.json lists each with the
 // hash that browsers check it against. The same sources always give the same bytes.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,6 +9,7 @@ import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = `${here}dist/`;
+const KEPT_MILLISECONDS = 3_600_000;
 
 const result = await build({
   absWorkingDir: here,
@@ -37,12 +38,13 @@ for (const [path, output] of Object.entries(result.metafile.outputs)) {
   manifest[name] = { file, integrity: `sha384-${digest}` };
   await writeFile(dist + file, contents);
 }
-// A running server reads the manifest once: write it whole, and only then drop what is old.
+// A running server reads the manifest once: write it whole, and leave it its files for a while.
 await writeFile(`${dist}manifest.json.new`, `${JSON.stringify(manifest, null, 2)}\n`);
 await rename(`${dist}manifest.json.new`, `${dist}manifest.json`);
 const current = new Set([...Object.values(manifest).map(({ file }) => file), "manifest.json"]);
 for (const file of await readdir(dist)) {
-  if (!current.has(file)) await rm(dist + file);
+  const { mtimeMs } = await stat(dist + file);
+  if (!current.has(file) && Date.now() - mtimeMs > KEPT_MILLISECONDS) await rm(dist + file);
 }
 
 for (const { file } of Object.values(manifest)) {

@@ -43,13 +43,15 @@ def show() -> str:
         show_x=lambda day: f"day {int(day)}",
         steps=True,
     )
+    now = pulse()
+    newest = now.tip_height - 304 if now else 8
     return render_template(
         "showcase.html",
         histogram=histogram,
         balance=balance,
         now=int(time.time()),
         hostile=HOSTILE,
-        hashes=[bytes([index] * 31 + [7]) for index in range(8)],
+        rows={number: bytes([number] * 31 + [7]) for number in range(newest, newest - 8, -1)},
     )
 
 

@@ -69,7 +69,7 @@ def test_a_page_follows_the_chain_in_place(
     before = page.evaluate("scrollY")
     change_state(sqlite_database, chain_generation=314, tip_height=313, node_height=313)
     expect(page.locator("#status a")).to_have_text("313")
-    page.wait_for_timeout(500)
+    expect(page.locator("#row-9")).to_be_visible()
     after = page.evaluate(
         """() => ({
           scroll: scrollY,
@@ -79,11 +79,12 @@ def test_a_page_follows_the_chain_in_place(
           end: document.activeElement.selectionEnd,
           same: document.querySelector("#row-3").marked,
           open: document.querySelector("details.disclosure").open,
+          fresh: [...document.querySelectorAll(".is-new")].map(({ id }) => id),
         })"""
     )
     assert after == {
         "scroll": before, "focus": "note", "text": "half a thought", "start": 2, "end": 6,
-        "same": True, "open": True,
+        "same": True, "open": True, "fresh": ["row-9"],
     }  # fmt: skip
 
 
@@ -207,7 +208,7 @@ def test_copying(origin: str, open_page: Opener) -> None:
     page = open_page(f"{origin}/showcase", permissions=["clipboard-read", "clipboard-write"])
     page.locator("#row-2 .copy").click()
     expect(page.locator("#announcer")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "07" + "01" * 31
+    assert page.evaluate("navigator.clipboard.readText()") == "07" + "02" * 31
 
 
 def test_the_theme_follows_the_choice_and_else_the_system(origin: str, open_page: Opener) -> None:

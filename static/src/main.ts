@@ -1,4 +1,5 @@
 import "./htmx";
+import { installArrivals } from "./arrivals";
 import { installCopying } from "./copy";
 import { installKeyboard } from "./keyboard";
 import { installLive } from "./live";
@@ -8,6 +9,7 @@ import { installTimes } from "./times";
 
 document.documentElement.classList.add("js");
 installTimes();
+installArrivals();
 installCopying();
 installKeyboard();
 installMenus();
