@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from indexer.chain.encoding import EncodingError, Transaction, parse_header, parse_transaction
 from indexer.chain.merkle import MerkleFold, fold, merkle_branch
 from indexer.chain.network import Network
-from indexer.queries.blocks import block_fee_rates
+from indexer.queries.blocks import block_fee_rates, block_txids
 from indexer.queries.packages import Package, package
 from indexer.queries.pulse import Pulse
 from indexer.queries.replacements import Timeline, Version, timeline
@@ -28,7 +28,7 @@ from indexer.queries.transactions import (
     find_stale,
 )
 from indexer.raw import RawSource, RawUnavailableError
-from indexer.schema import block, tx
+from indexer.schema import block
 
 LEAST_FOR_MEDIAN = 5  # transactions of a block from which on its median rate says something
 
@@ -195,20 +195,14 @@ def _version(summary: Summary) -> Version | None:
 def _proof(connection: Connection, summary: Summary) -> MerkleProof | None:
     if summary.status is not Status.CONFIRMED or summary.position is None:
         return None
-    row = connection.execute(
-        select(block.c.header, block.c.first_tx_id, block.c.tx_count).where(
-            block.c.height == summary.height
-        )
-    ).one()
-    txids = connection.scalars(
-        select(tx.c.txid)
-        .where(tx.c.tx_id >= row.first_tx_id, tx.c.tx_id < row.first_tx_id + row.tx_count)
-        .order_by(tx.c.tx_id)
-    )
-    branch = merkle_branch([bytes(txid) for txid in txids], summary.position)
+    header = connection.scalar(select(block.c.header).where(block.c.height == summary.height))
+    if header is None or summary.height is None:
+        return None
+    txids = block_txids(connection, summary.height)
+    branch = merkle_branch(txids, summary.position)
     return MerkleProof(
         position=summary.position,
-        tx_count=row.tx_count,
+        tx_count=len(txids),
         fold=fold(summary.txid, summary.position, branch),
-        header_root=parse_header(bytes(row.header)).merkle_root,
+        header_root=parse_header(bytes(header)).merkle_root,
     )
