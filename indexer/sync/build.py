@@ -33,15 +33,15 @@ INDEXES: Final = [
     if index.name in _INDEX_NAMES
 ]
 
+# The plus keeps SQLite from reading the outputs in the order of an index, each from elsewhere.
 _FILL_UTXO = text(
     """
 INSERT INTO utxo (script_key, output_id, value)
-SELECT output.script_key, output.output_id, output.value
-FROM output LEFT JOIN input ON input.output_id = output.output_id
-WHERE input.output_id IS NULL AND output.tx_id > :genesis
-    AND length(output.script) <= :largest
+SELECT output.script_key, output.output_id, output.value FROM output
+WHERE NOT EXISTS (SELECT 1 FROM input WHERE input.output_id = output.output_id)
+    AND output.tx_id > :genesis AND length(output.script) <= :largest
     AND NOT (length(output.script) > 0 AND substr(output.script, 1, 1) = :op_return)
-ORDER BY output.script_key, output.output_id
+ORDER BY +output.script_key, +output.output_id
 """
 )
 # {comparable} is the script as something that has an order: PostgreSQL before 18 has no
