@@ -54,8 +54,8 @@ SELECT script_key, count(DISTINCT tx_id),
     count(unspent), coalesce(sum(unspent), 0), min(tx_id), max(tx_id),
     CASE WHEN min(comparable) <> max(comparable) THEN 1 ELSE 0 END
 FROM (
-    SELECT script_key, tx_id, value AS received, NULL AS sent, NULL AS unspent,
-        {comparable} AS comparable FROM output
+    SELECT script_key, tx_id, value AS received, CAST(NULL AS bigint) AS sent,
+        CAST(NULL AS bigint) AS unspent, {comparable} AS comparable FROM output
     UNION ALL SELECT script_key, tx_id, NULL, value, NULL, NULL FROM input
     UNION ALL SELECT script_key, NULL, NULL, NULL, value, NULL FROM utxo
 ) AS move GROUP BY script_key
