@@ -15,6 +15,8 @@ from indexer.schema import mempool_input, mempool_tx, replacement, state
 COINBASE_RESERVE = 4000  # weight a miner leaves for header and coinbase: Core's default
 PROJECTED_BLOCKS = 8
 MIN_RATE = 1000  # what most nodes relay
+HISTOGRAM_STEP = 50_000  # vbytes of the first, best paying part of the fee histogram
+HISTOGRAM_GROWTH = 1.1  # of each part over the one before: those near the top matter most
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,34 @@ def mempool(connection: Connection, network: Network) -> Mempool:
         estimates=estimates,
         estimated_by_node=by_node,
     )
+
+
+def fee_estimates(connection: Connection) -> dict[int, int]:
+    """The node's own: blocks to wait -> smallest unit per 1000 vbytes; empty if it has none."""
+    text = connection.scalar(select(state.c.fee_estimates).where(state.c.id == 1))
+    return {int(blocks): rate for blocks, rate in json.loads(text or "{}").items()}
+
+
+def fee_histogram(connection: Connection) -> tuple[tuple[float, int], ...]:
+    """(fee rate per vbyte, vsize) from the best paying down, as Electrum and Esplora tell it.
+
+    A pair counts the transactions that pay less than the pair before and at least its own rate.
+    Reads a narrow row per pending transaction.
+    """
+    rows = connection.execute(select(mempool_tx.c.fee, mempool_tx.c.weight))
+    queue = sorted(((4 * fee / weight, -(-weight // 4)) for fee, weight in rows), reverse=True)
+    histogram: list[tuple[float, int]] = []
+    least, gathered = float(HISTOGRAM_STEP), 0
+    last = None
+    for rate, vsize in queue:
+        if gathered > least and last is not None and rate != last:
+            histogram.append((last, gathered))
+            least, gathered = least * HISTOGRAM_GROWTH, 0
+        gathered += vsize
+        last = rate
+    if last is not None:
+        histogram.append((last, gathered))
+    return tuple(histogram)
 
 
 def _lines(
@@ -278,8 +308,7 @@ def _estimates(
     connection: Connection, projected: tuple[ProjectedBlock, ...]
 ) -> tuple[tuple[FeeEstimate, ...], bool]:
     """The node's own estimates, else what the projected blocks ask for."""
-    text = connection.scalar(select(state.c.fee_estimates).where(state.c.id == 1))
-    told = {int(blocks): rate for blocks, rate in json.loads(text or "{}").items()}
+    told = fee_estimates(connection)
     if told:
         return tuple(FeeEstimate(blocks, told[blocks]) for blocks in sorted(told)), True
     return tuple(
