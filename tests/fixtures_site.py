@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from indexer.database import Database
 from indexer.node.base import Node, TransactionRejectedError
 from indexer.node.embedded import EmbeddedNode
+from indexer.node.embedded_socket import NodeSocket
 from indexer.sync.indexer import Indexer
 from tests.fixtures_browser import QuietHandler
 from tests.fixtures_demo import WrittenHistory
@@ -90,11 +91,12 @@ def live_site(demo_history: WrittenHistory, tmp_path: Path) -> Iterator[Site]:
 def _demo_site(history: WrittenHistory, directory: Path) -> Iterator[Site]:
     shutil.copytree(history.directory, directory / "node")
     node = EmbeddedNode(directory / "node")
-    settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED)
+    settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, data_directory=directory)
     try:
-        for site in open_site(node, directory, settings):
-            _live_a_little(site, node)
-            yield site
+        with NodeSocket(node, directory / "node"):
+            for site in open_site(node, directory, settings):
+                _live_a_little(site, node)
+                yield site
     finally:
         node.close()
 

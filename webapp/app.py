@@ -21,6 +21,7 @@ from webapp import (
     preferences,
     security,
 )
+from webapp.broadcast import open_broadcaster
 from webapp.config import Settings
 from webapp.pages import address, blocks, health, home, mempool, node, search, transaction
 from webapp.watcher import LiveHub
@@ -51,8 +52,10 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
     network = settings.chain_network
     hub = LiveHub(database, max_readers=MAX_READERS, max_per_client=MAX_READERS_PER_CLIENT)
     security.install(app)
+    broadcaster = open_broadcaster(settings, node)
     context.install(
-        app, context.Services(settings, network, database, RawSource(network, node), hub)
+        app,
+        context.Services(settings, network, database, RawSource(network, node), broadcaster, hub),
     )
     for part in (
         assets,

@@ -3,18 +3,21 @@
 import logging
 import signal
 import threading
+from contextlib import nullcontext
 from types import FrameType
 
 import click
-from indexer.check import check
-from indexer.node.core import CoreNode
-from indexer.node.embedded import EmbeddedNode
-from indexer.sync.indexer import Indexer
 from tqdm import tqdm
 
+from indexer.check import check
 from indexer.database import Database
 from indexer.node.base import Node
+from indexer.node.core import CoreNode
+from indexer.node.embedded import EmbeddedNode
+from indexer.node.embedded_socket import NodeSocket
+from indexer.sync.indexer import Indexer
 from webapp.app import create_app
+from webapp.broadcast import NODE_DIRECTORY
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.server import serve
 
@@ -40,7 +43,7 @@ def open_database(settings: Settings, *, upgrade: bool) -> Database:
 def open_node(settings: Settings) -> Node:
     """The configured node. A CoreNode is reached at its first use, not here."""
     if settings.node == EMBEDDED:
-        return EmbeddedNode(settings.data_directory / "node")
+        return EmbeddedNode(settings.data_directory / NODE_DIRECTORY)
     password = settings.node_password
     return CoreNode(
         settings.chain_network,
@@ -70,13 +73,13 @@ def run_index(settings: Settings) -> None:
     stop = stop_on_signals()
     database = open_database(settings, upgrade=True)
     node = open_node(settings)
+    embedded = settings.node == EMBEDDED
     try:
-        Indexer(
-            database,
-            node,
-            keep_raw_blocks=settings.keep_raw_blocks or settings.node == EMBEDDED,
-            stop=stop,
-        ).run()
+        directory = settings.data_directory / NODE_DIRECTORY
+        with NodeSocket(node, directory) if embedded else nullcontext():
+            Indexer(
+                database, node, keep_raw_blocks=settings.keep_raw_blocks or embedded, stop=stop
+            ).run()
     finally:
         node.close()
         database.dispose()

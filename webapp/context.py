@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from indexer.chain.network import Network
 from indexer.database import Database, DatabaseError
+from indexer.node.base import Broadcaster
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.raw import RawSource
 from webapp.config import Settings
@@ -29,6 +30,7 @@ class Services:
     network: Network
     database: Database
     raw: RawSource
+    broadcaster: Broadcaster | None  # None: nothing can be sent
     live: "LiveHub"
 
 

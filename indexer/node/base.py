@@ -24,7 +24,20 @@ class BlockUnavailableError(NodeError):
 
 
 class TransactionRejectedError(NodeError):
-    """The node refused a transaction; the message holds its reason."""
+    """The node refused a transaction; the message holds its reason.
+
+    `reason` is the node's own word for it and `code` that of Core's sendrawtransaction.
+    """
+
+    NOT_A_TRANSACTION = -22
+    INPUTS_MISSING = -25
+    AGAINST_A_RULE = -26
+    IN_A_BLOCK_ALREADY = -27
+
+    def __init__(self, message: str, *, code: int = AGAINST_A_RULE, reason: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason or message
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,59 @@ class MempoolChange:
     removed: frozenset[bytes] = frozenset()
 
 
-class Node(Protocol):
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the node says of one transaction of several. `allowed` is None where it did not judge
+    it, since another one failed; `reason` is its own word for why not."""
+
+    txid: bytes
+    wtxid: bytes
+    allowed: bool | None
+    reason: str | None = None
+    vsize: int | None = None
+    fee: int | None = None
+    effective_rate: int | None = None  # per 1000 vbytes, of those that it was judged with
+    effective_includes: tuple[bytes, ...] = ()  # their wtxids
+    other_wtxid: bytes | None = None  # waits already with this witness; the new one was ignored
+
+
+@dataclass(frozen=True, slots=True)
+class PackageResult:
+    """What became of a package. `message` is "success" or the node's own word for why not."""
+
+    message: str
+    verdicts: tuple[Verdict, ...]  # in the order of the package
+    replaced: tuple[bytes, ...] = ()  # txids
+
+
+class Broadcaster(Protocol):
+    """Takes transactions for the network. Every method may raise NodeError, and sends only once:
+    after a NodeUnavailableError a transaction may or may not have arrived."""
+
+    def submit(self, raw: bytes) -> bytes:
+        """Broadcast a transaction and return its txid; TransactionRejectedError says why not."""
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        """What submit would say; the fee rate per 1000 vbytes. TransactionRejectedError where the
+        node does not even judge them."""
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
+        """Broadcast a child behind its parents, which may pay too little by themselves.
+
+        Limits: the fee rate per 1000 vbytes, and what each output may burn.
+        TransactionRejectedError where they are no such package.
+        """
+
+
+class Node(Broadcaster, Protocol):
     """Every method may raise NodeError. Hashes are 32 bytes in wire order."""
 
     network: Network
@@ -107,9 +172,6 @@ class Node(Protocol):
 
     def fee_estimates(self) -> dict[int, int]:
         """Blocks to wait -> smallest unit per 1000 vbytes; empty if the node has no idea."""
-
-    def submit(self, raw: bytes) -> bytes:
-        """Broadcast a transaction and return its txid; TransactionRejectedError says why not."""
 
     def wait(self, timeout: float) -> None:
         """Return after `timeout` seconds, or earlier when the tip or mempool may have moved."""

@@ -11,6 +11,7 @@ from typing import Final
 from indexer.chain.encoding import EncodingError, hash_hex, parse_block, parse_transaction
 from indexer.chain.merkle import merkle_root
 from indexer.chain.network import NETWORKS, Network
+from indexer.node import core_broadcast
 from indexer.node.answers import Record, as_bytes, as_hash
 from indexer.node.base import (
     BlockRef,
@@ -18,8 +19,9 @@ from indexer.node.base import (
     MempoolChange,
     NodeError,
     NodeInfo,
+    PackageResult,
     SpentOutput,
-    TransactionRejectedError,
+    Verdict,
     WrongNetworkError,
 )
 from indexer.node.core_info import first_height, read_fee_estimates, read_info, taken
@@ -136,13 +138,25 @@ class CoreNode:
 
     def submit(self, raw: bytes) -> bytes:
         with self._on_chain():
-            try:
-                answer = self._rpc.call("sendrawtransaction", raw.hex())
-            except RpcError as error:
-                raise TransactionRejectedError(
-                    f"The node refused the transaction: {error.reason}"
-                ) from None
-            return as_hash("sendrawtransaction", answer)
+            return core_broadcast.submit(self._rpc, raw)
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        with self._on_chain():
+            return core_broadcast.test_accept(self._rpc, self.network, raws, max_fee_rate)
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
+        with self._on_chain():
+            return core_broadcast.submit_package(
+                self._rpc, self.network, raws, max_fee_rate, max_burn
+            )
 
     def wait(self, timeout: float) -> None:
         """A new tip wakes at once; a moving mempool every POLL_INTERVAL, by ZMQ somewhat sooner."""

@@ -16,8 +16,10 @@ from indexer.node.base import (
     MempoolEntry,
     NodeInfo,
     NodeUnavailableError,
+    PackageResult,
     SpentOutput,
     TransactionRejectedError,
+    Verdict,
 )
 from indexer.node.engine import BlockRejectedError
 from indexer.node.fee_estimates import estimate_fees
@@ -25,6 +27,7 @@ from indexer.node.mempool_graph import MIN_RELAY_FEE
 from indexer.node.mining import build_block, select
 from indexer.node.regtest_chain import REGTEST, RegtestChain
 from indexer.node.regtest_mempool import RegtestMempool
+from indexer.node.regtest_package import DEFAULT_MAX_FEE_RATE, judge_package, submit_package
 
 
 class EmbeddedNode:
@@ -136,10 +139,7 @@ class EmbeddedNode:
             self._seen.generation = self._generation
 
     def submit(self, raw: bytes) -> bytes:
-        try:
-            transaction = parse_transaction(raw, REGTEST)
-        except EncodingError as error:
-            raise TransactionRejectedError(f"TX decode failed: {error}") from error
+        transaction = _parse(raw)
         with self._open():
             present = self._mempool.entries.get(transaction.txid)
             if present is None:
@@ -149,6 +149,31 @@ class EmbeddedNode:
             elif present.transaction.wtxid != transaction.wtxid:
                 raise TransactionRejectedError("txn-same-nonwitness-data-in-mempool")
         return transaction.txid
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        transactions = [_parse(raw) for raw in raws]
+        limit = DEFAULT_MAX_FEE_RATE if max_fee_rate is None else max_fee_rate
+        with self._open(), self._writing():
+            return judge_package(self._mempool, transactions, int(now()), limit)
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
+        transactions = [_parse(raw) for raw in raws]
+        limit = DEFAULT_MAX_FEE_RATE if max_fee_rate is None else max_fee_rate
+        with self._open():
+            with self._writing():
+                result = submit_package(
+                    self._mempool, transactions, int(now()), limit, max_burn or 0
+                )
+            self._announce()
+            return result
 
     def submit_block(self, raw: bytes) -> None:
         """Take a block from outside, on the best chain or beside it; BlockRejectedError."""
@@ -261,6 +286,15 @@ class EmbeddedNode:
     def _announce(self) -> None:
         self._generation += 1
         self._moved.notify_all()
+
+
+def _parse(raw: bytes) -> Transaction:
+    try:
+        return parse_transaction(raw, REGTEST)
+    except EncodingError as error:
+        raise TransactionRejectedError(
+            f"TX decode failed: {error}", code=TransactionRejectedError.NOT_A_TRANSACTION
+        ) from error
 
 
 def _size_of(directory: Path) -> int:

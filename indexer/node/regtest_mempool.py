@@ -43,18 +43,32 @@ class RegtestMempool:
 
     def accept(self, transaction: Transaction, time: int) -> None:
         """Take in a transaction that is not in the mempool yet, and drop what it replaces."""
+        entry, replaced = self.judge(transaction, time)
+        self.admit(entry, replaced)
+
+    def judge(
+        self, transaction: Transaction, time: int, *, least_fee: bool = True
+    ) -> tuple[PoolEntry, set[PoolEntry]]:
+        """The entry that a transaction would be, and what it would replace.
+
+        `least_fee`: it has to pay by itself what is relayed, not only with those around it.
+        """
         check_consensus(transaction)
         check_standard(transaction)
         entry, spent = self._evaluate(transaction, time)
         check_inputs_standard(transaction, spent)
         check_sigop_cost(entry.sigop_cost)
-        if entry.fee < (minimum := minimum_fee(entry.vsize)):
+        if least_fee and entry.fee < (minimum := minimum_fee(entry.vsize)):
             raise TransactionRejectedError(f"min relay fee not met, {entry.fee} < {minimum}")
         _check_package_limits(entry)
         replaced = check_replacement(entry, self._conflicts(transaction))
         _check_scripts(transaction, spent)
-        self._chain.store.add_to_mempool(entry.txid, transaction.serialize(), time)
-        self._remove(replaced)
+        return entry, replaced
+
+    def admit(self, entry: PoolEntry, replaced: set[PoolEntry]) -> None:
+        """Take in what `judge` found good, as long as nothing else came in between."""
+        self._chain.store.add_to_mempool(entry.txid, entry.transaction.serialize(), entry.time)
+        self.remove(replaced)
         self._add(entry)
 
     def apply(self, change: ChainChange, time: int) -> None:
@@ -71,9 +85,9 @@ class RegtestMempool:
         mined = [
             transaction for block in change.connected for transaction in block.transactions[1:]
         ]
-        self._remove({entry for each in mined if (entry := self.entries.get(each.txid))})
+        self.remove({entry for each in mined if (entry := self.entries.get(each.txid))})
         conflicts = {entry for each in mined for entry in self._conflicts(each)}
-        self._remove(descendants(conflicts))
+        self.remove(descendants(conflicts))
 
     def _refill(self, waiting: list[tuple[Transaction, int]]) -> None:
         """Start anew with transactions that were valid once; what no longer fits is left out.
@@ -101,7 +115,8 @@ class RegtestMempool:
         for parent in entry.parents:
             parent.children.add(entry)
 
-    def _remove(self, entries: set[PoolEntry]) -> None:
+    def remove(self, entries: set[PoolEntry]) -> None:
+        """Drop entries, and nothing that builds on them."""
         self._chain.store.remove_from_mempool(entry.txid for entry in entries)
         for entry in entries:
             del self.entries[entry.txid]
@@ -137,9 +152,12 @@ class RegtestMempool:
         coins = [self._coin(each.prev_txid, each.prev_vout) for each in transaction.inputs]
         found = [coin for coin in coins if coin is not None]
         if len(found) < len(coins):
-            known = self._chain.store.has_coins_of(transaction.txid)
+            if self._chain.store.has_coins_of(transaction.txid):
+                raise TransactionRejectedError(
+                    "txn-already-known", code=TransactionRejectedError.IN_A_BLOCK_ALREADY
+                )
             raise TransactionRejectedError(
-                "txn-already-known" if known else "bad-txns-inputs-missingorspent"
+                "bad-txns-inputs-missingorspent", code=TransactionRejectedError.INPUTS_MISSING
             )
         return found
 

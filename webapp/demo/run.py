@@ -18,7 +18,9 @@ import urllib3
 from tqdm import tqdm
 
 from indexer.node.embedded import EmbeddedNode
+from indexer.node.embedded_socket import NodeSocket
 from indexer.sync.indexer import Indexer
+from webapp.broadcast import NODE_DIRECTORY
 from webapp.commands import open_database, stop_on_signals
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.demo.economy import Economy
@@ -73,13 +75,15 @@ def _run(
     settings: Settings, options: DemoOptions, stop: threading.Event, reorganise: threading.Event
 ) -> None:
     database = open_database(settings, upgrade=True)
-    node = EmbeddedNode(settings.data_directory / "node")
+    node = EmbeddedNode(settings.data_directory / NODE_DIRECTORY)
+    door: NodeSocket | None = None
     web: subprocess.Popen[bytes] | None = None
     threads: list[threading.Thread] = []
     try:
         _write_history(node, settings.data_directory, stop)
         if stop.is_set():
             return
+        door = NodeSocket(node, settings.data_directory / NODE_DIRECTORY)
         web = _start_web(settings)
         indexer = Indexer(database, node, keep_raw_blocks=True, stop=stop)
         threads = [
@@ -102,6 +106,8 @@ def _run(
             thread.join(STOP_SECONDS)
         if web is not None:
             _end(web)
+        if door is not None:
+            door.close()
         node.close()
         database.dispose()
 
@@ -214,7 +220,7 @@ def _require_free_port(settings: Settings) -> None:
 
 def _forget(settings: Settings) -> None:
     (settings.data_directory / HISTORY_COMPLETE).unlink(missing_ok=True)
-    shutil.rmtree(settings.data_directory / "node", ignore_errors=True)
+    shutil.rmtree(settings.data_directory / NODE_DIRECTORY, ignore_errors=True)
     if settings.database_url is None:
         for path in settings.data_directory.glob(settings.network + ".sqlite*"):
             path.unlink()
