@@ -23,16 +23,19 @@ SQLITE_PRAGMAS = (
     "synchronous=NORMAL",  # in WAL mode a power cut may lose the last commits, never half of one
     "busy_timeout=30000",
     "foreign_keys=OFF",
-    "temp_store=MEMORY",
-    f"mmap_size={1 << 30}",
 )
 SQLITE_WRITER_PRAGMAS = (
-    "cache_size=-262144",
-    "wal_autocheckpoint=20000",
+    "cache_size=-262144",  # KiB
+    "wal_autocheckpoint=20000",  # pages
     "temp_store=FILE",  # the sorts of an index build are larger than memory
     "threads=2",  # helpers of a sort
 )
-SQLITE_READER_PRAGMAS = ("cache_size=-16384", "query_only=ON")
+SQLITE_READER_PRAGMAS = (
+    "cache_size=-16384",
+    "temp_store=MEMORY",
+    f"mmap_size={1 << 30}",
+    "query_only=ON",
+)
 
 
 class DatabaseError(Exception):
@@ -217,12 +220,15 @@ def _engine(url: URL, schema: str | None, *, writes: bool) -> Engine:
 def _set_up_sqlite(engine: Engine, *, writes: bool) -> None:
     pragmas = SQLITE_PRAGMAS + (SQLITE_WRITER_PRAGMAS if writes else SQLITE_READER_PRAGMAS)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    directory = str(Path(str(engine.url.database)).parent.absolute()).replace("'", "''")
 
     @event.listens_for(engine, "connect")
     def connect(dbapi_connection: "sqlite3.Connection", _entry: ConnectionPoolEntry) -> None:
         dbapi_connection.isolation_level = None  # the driver begins nothing by itself
         for pragma in pragmas:
             dbapi_connection.execute(f"PRAGMA {pragma}")
+        if writes:  # sorts take as much room as the tables: the disk that holds these has it
+            dbapi_connection.execute(f"PRAGMA temp_store_directory='{directory}'")
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
