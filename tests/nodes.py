@@ -11,7 +11,9 @@ from indexer.node.base import (
     MempoolChange,
     NodeInfo,
     NodeUnavailableError,
+    PackageResult,
     SpentOutput,
+    Verdict,
 )
 
 
@@ -78,6 +80,20 @@ class BlockNode:
         return {}
 
     def submit(self, raw: bytes) -> bytes:
+        raise NodeUnavailableError("This node takes no transactions")
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        raise NodeUnavailableError("This node takes no transactions")
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
         raise NodeUnavailableError("This node takes no transactions")
 
     def wait(self, timeout: float) -> None:
