@@ -10,8 +10,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_the_wheel_carries_templates_assets_migrations_and_languages(tmp_path: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--wheel-dir", str(tmp_path), str(ROOT)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            tmp_path,
+            ROOT,
+        ],
         check=True,
     )
     (wheel,) = tmp_path.glob("satchel-*.whl")
