@@ -92,6 +92,7 @@ def build(database: Database, stop: threading.Event, progress: Callable[[float],
                 return False
             raise
         progress(done)
+    _tidy(database)
     return True
 
 
@@ -145,6 +146,16 @@ def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
         connection.exec_driver_sql("SET LOCAL work_mem = '256MB'")
+
+
+def _tidy(database: Database) -> None:
+    """Give the log's disk space back, or tell the planner what the tables hold now."""
+    with database.autocommit() as connection:
+        if database.is_sqlite:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            for table in schema.metadata.sorted_tables:
+                connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
 @contextmanager
