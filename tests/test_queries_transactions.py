@@ -123,6 +123,10 @@ def test_a_chain_of_replacements_is_told_from_first_to_last(scripted_index: Scri
     assert confirmed.summary.status is Status.CONFIRMED
     assert confirmed.timeline is not None
     assert [version.txid for version in confirmed.timeline.versions] == txids
+    first = page_of(scripted_index, versions[0])
+    assert not first.can_be_spent
+    assert first.timeline is not None
+    assert [version.txid for version in first.timeline.versions] == txids
 
 
 def each_fee(transaction: Transaction, coinbase: Transaction) -> int:

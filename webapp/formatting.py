@@ -48,13 +48,13 @@ def amount(value: int, *, signed: bool = False, unit: bool = True) -> Markup:
     if fraction:
         significant = fraction.rstrip("0")
         digits = Markup('{}{}<span class="zeros">{}</span>').format(
-            _grouped(sign + whole, from_right=True),
+            sign + _grouped(whole, from_right=True),
             Markup("<span{}>.</span>").format("" if significant else Markup(' class="zeros"'))
             + _grouped(significant, from_right=False),
             _grouped(fraction[len(significant) :], from_right=False, offset=len(significant)),
         )
     else:
-        digits = _grouped(sign + whole, from_right=True)
+        digits = sign + _grouped(whole, from_right=True)
     name = Markup(' <span class="unit">{}</span>').format(amount_unit()) if unit else Markup()
     return Markup('<span class="amount">{}{}</span>').format(digits, name)
 

@@ -26,7 +26,7 @@ def transaction_flow(page: TransactionPage) -> Flow:
         [each.spent.value for each in inputs],
     )
     outputs = page.outputs[:MOST_STRANDS]
-    right = [_output(each) for each in outputs]
+    right = [_output(each, page.can_be_spent) for each in outputs]
     right += _rest(
         page.output_slice.total - len(outputs),
         page.summary.output_value,
@@ -59,12 +59,12 @@ def _input(view: InputView) -> Strand:
     return _strand("input", name, spent.value, f"in-{spent.vin}")
 
 
-def _output(view: OutputView) -> Strand:
+def _output(view: OutputView, can_be_spent: bool) -> Strand:
     created = view.created
     name = _("Output %(number)d", number=created.vout)
     name = f"{name}, {view.address or script_words(view.script_type).name}"
     kind = "data" if view.script_type is ScriptType.OP_RETURN else "output"
-    if created.spender is None and kind == "output":
+    if created.spender is None and kind == "output" and can_be_spent:
         kind = "unspent"
     return _strand(kind, name, created.value, f"out-{created.vout}")
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from indexer.queries.transactions import find_confirmed
 from indexer.schema import mempool_tx, replacement
 
 LONGEST_TIMELINE = 100
@@ -90,19 +91,22 @@ def timeline(
         return None
     complete = len(versions) <= LONGEST_TIMELINE
     ordered = sorted(versions.values(), key=lambda each: (each.replaced_at or 0, each.fee))
-    if current is not None and current.txid == last:
-        ordered.append(current)
-    else:
-        ordered.extend(_pending_version(connection, last))
+    standing = current if current and current.txid == last else _standing(connection, last)
+    if standing is not None:
+        ordered.append(standing)
     return Timeline(tuple(ordered[-LONGEST_TIMELINE:]), last, complete)
 
 
-def _pending_version(connection: Connection, txid: bytes) -> list[Version]:
+def _standing(connection: Connection, txid: bytes) -> Version | None:
+    """The version that nothing replaced: it waits, or it is confirmed, or it is gone."""
     row = connection.execute(
         select(mempool_tx.c.first_seen, mempool_tx.c.fee, mempool_tx.c.weight).where(
             mempool_tx.c.txid == txid
         )
     ).first()
-    if row is None:
-        return []
-    return [Version(txid, row.first_seen, row.fee, row.weight, None, None)]
+    if row is not None:
+        return Version(txid, row.first_seen, row.fee, row.weight, None, None)
+    confirmed = find_confirmed(connection, txid)
+    if confirmed is None or confirmed.fee is None:
+        return None
+    return Version(txid, None, confirmed.fee, confirmed.weight, None, None)

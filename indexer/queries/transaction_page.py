@@ -70,6 +70,11 @@ class TransactionPage:
     proof: MerkleProof | None
     warnings: tuple[TransactionWarning, ...]
 
+    @property
+    def can_be_spent(self) -> bool:
+        """Whether an output without a spender is known to be there and unspent."""
+        return self.spends_indexed and self.summary.status in {Status.CONFIRMED, Status.PENDING}
+
 
 class NoSuchPartError(Exception):
     """The transaction has fewer inputs or outputs; the message names the range."""
