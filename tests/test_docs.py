@@ -48,7 +48,9 @@ def test_every_command_in_the_documents_exists() -> None:
     said = {
         tuple(words.split())
         for text in texts
-        for words in re.findall(r"satchel ((?:demo|index|web|check|db|config)\b[^\n`#|]*)", text)
+        for words in re.findall(
+            r"satchel ((?:demo|index|web|electrum|check|db|config)\b[^\n`#|]*)", text
+        )
     }
     assert {words[0] for words in said} >= {"demo", "index", "web", "check", "config"}
     runner = CliRunner()
@@ -62,7 +64,9 @@ def test_every_command_in_the_documents_exists() -> None:
             assert option.rstrip(".,:") in result.output, words
 
 
-@pytest.mark.parametrize("command", ["demo", "index", "web", "check", "db upgrade", "config"])
+@pytest.mark.parametrize(
+    "command", ["demo", "index", "web", "electrum", "check", "db upgrade", "config"]
+)
 def test_help_has_examples(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])
     assert result.exit_code == 0

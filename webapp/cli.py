@@ -150,6 +150,36 @@ def web(**options: Any) -> None:
 
 @main.command(
     epilog=examples(
+        "satchel electrum",
+        "satchel electrum --network litecoin-main --electrum-port 60001",
+        "satchel electrum --electrum-host 0.0.0.0 --electrum-port 0 --electrum-tls-port 50002 \\",
+        "    --electrum-tls-certificate fullchain.pem --electrum-tls-key privkey.pem",
+        "satchel electrum --demo   # of the demo's chain, while the demo runs",
+        "electrum --regtest --oneserver --server localhost:50001:t   # a wallet of the demo",
+    )
+)
+@click.option("--network", help="Which chain, for example bitcoin-main.")
+@click.option("--database-url", help="Where the index is kept.")
+@click.option("--node-url", help="Where the node listens, to send transactions.")
+@click.option("--electrum-host", help="Address to listen on.")
+@click.option("--electrum-port", type=int, help="Port to listen on; 0 for TLS only.")
+@click.option("--electrum-tls-port", type=int, help="Port to listen on with TLS.")
+@click.option("--electrum-tls-certificate", help="PEM file of the certificate and its chain.")
+@click.option("--electrum-tls-key", help="PEM file of the certificate's key.")
+@click.option("--demo", "of_demo", is_flag=True, help="Serve the demo's chain.")
+@explain_errors
+def electrum(of_demo: bool, **options: Any) -> None:
+    """Serve wallets that speak the Electrum protocol."""
+    from webapp.demo.run import demo_settings
+    from webapp.electrum.run import run_electrum
+
+    settings = load_settings(**options)
+    start_logging(settings)
+    run_electrum(demo_settings(settings) if of_demo else settings)
+
+
+@main.command(
+    epilog=examples(
         "satchel check --sample 100",
         "satchel check --all --network litecoin-main",
         "satchel check --all --demo   # the demo's chain, while the demo is stopped",
@@ -190,6 +220,23 @@ def upgrade(**options: str | None) -> None:
     settings = load_settings(**options)
     open_database(settings, upgrade=True).dispose()
     click.echo(f"up to date: {describe(settings)['database_url']}")
+
+
+@main.group()
+def token() -> None:
+    """Tokens that let API clients ask for more."""
+
+
+@token.command(epilog=examples("satchel token new"))
+def new() -> None:
+    """Make an API token. It is shown once; the settings hold its hash."""
+    from webapp.tokens import new_token, token_hash
+
+    made = new_token()
+    click.echo(f"token: {made}")
+    click.echo("Clients send it as:  Authorization: Bearer <token>")
+    click.echo("Add its hash to the setting api_tokens (several by commas):")
+    click.echo(token_hash(made))
 
 
 @main.command(epilog=examples("satchel config", "SATCHEL_PORT=9000 satchel config"))

@@ -84,6 +84,44 @@ class Settings(BaseSettings):
         int,
         Field(description="costly requests per minute and client, 1 to 100000", ge=1, le=100_000),
     ] = 300
+    api_rate_limit: Annotated[
+        int,
+        Field(description="API requests per minute and client, 1 to 1000000", ge=1, le=1_000_000),
+    ] = 3000
+    api_token_rate_limit: Annotated[
+        int,
+        Field(
+            description="API requests per minute with an API token, 1 to 10000000",
+            ge=1,
+            le=10_000_000,
+        ),
+    ] = 60_000
+    api_tokens: Annotated[
+        str,
+        Field(description="hashes of API tokens as `satchel token new` prints them, by commas"),
+    ] = ""
+    cors_origins: Annotated[
+        str,
+        Field(
+            description="sites whose pages may use the API, as https://example.org, by commas; "
+            "or * for all"
+        ),
+    ] = ""
+    electrum_host: Annotated[
+        str, Field(description="an address that the Electrum server listens on")
+    ] = "127.0.0.1"
+    electrum_port: Annotated[
+        int, Field(description="a whole number from 1 to 65535, or 0 for TLS only", ge=0, le=65535)
+    ] = 50001
+    electrum_tls_port: Annotated[
+        int | None, Field(description="a whole number from 1 to 65535", ge=1, le=65535)
+    ] = None
+    electrum_tls_certificate: Annotated[
+        Path | None, Field(description="path of a PEM file with the certificate and its chain")
+    ] = None
+    electrum_tls_key: Annotated[
+        Path | None, Field(description="path of a PEM file with the certificate's key")
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Field(description="one of debug, info, warning, error"),
@@ -115,17 +153,51 @@ class Settings(BaseSettings):
             return value
         raise ValueError("not a node's address")
 
+    @field_validator("api_tokens")
+    @classmethod
+    def _hashes_of_tokens(cls, value: str) -> str:
+        for each in _listed(value):
+            if not re.fullmatch("[0-9a-f]{64}", each):
+                raise ValueError("not the hash of a token")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for each in _listed(value):
+            if each != "*" and not re.fullmatch(r"https?://[^/\s?#@]+", each):
+                raise ValueError("not the origin of a site")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.node_url == EMBEDDED and self.network != "bitcoin-regtest":
             raise ValueError("node_url: the embedded node serves network bitcoin-regtest only")
         if (self.node_user is None) != (self.node_password is None):
             raise ValueError("node_user and node_password: expected both or neither")
+        tls = (self.electrum_tls_port, self.electrum_tls_certificate, self.electrum_tls_key)
+        if any(part is None for part in tls) and any(part is not None for part in tls):
+            raise ValueError(
+                "electrum_tls_port, electrum_tls_certificate and electrum_tls_key: "
+                "expected all three or none"
+            )
+        if not self.electrum_port and self.electrum_tls_port is None:
+            raise ValueError("electrum_port: 0 leaves nothing to listen on without TLS")
         return self
 
     @property
     def chain_network(self) -> Network:
         return get_network(self.network)
+
+    @property
+    def token_hashes(self) -> frozenset[str]:
+        """SHA-256, in hexadecimal, of the API tokens."""
+        return _listed(self.api_tokens)
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Origins whose pages may use the API; "*" for all."""
+        return _listed(self.cors_origins)
 
     @property
     def database(self) -> str:
@@ -148,6 +220,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The file ranks below the environment; `.env` and secret files are not read."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, _read_file())
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 def load_settings(**overrides: Any) -> Settings:

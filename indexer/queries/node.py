@@ -31,6 +31,12 @@ class NodeStatus:
     rows: TableRows
 
 
+def node_info(connection: Connection) -> NodeInfo | None:
+    """What the node told of itself when it answered last."""
+    told = connection.scalar(select(state.c.node_info).where(state.c.id == 1))
+    return _info(told) if told else None
+
+
 def node_status(connection: Connection) -> NodeStatus:
     """Reads a fixed number of rows, whatever the size of the index."""
     row = connection.execute(

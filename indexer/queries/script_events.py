@@ -13,6 +13,7 @@ from indexer.keys import script_hash, script_key, txid_key
 from indexer.schema import block, input_, mempool_input, mempool_output, mempool_tx, output, tx
 
 KEYS_AT_ONCE = 500
+PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,13 @@ def events(connection: Connection, wanted: bytes, *, after: int, limit: int) -> 
         .order_by(tx.c.tx_id)
     )
     return tuple(Event(row.tx_id, bytes(row.txid), row.height) for row in rows)
+
+
+def all_events(connection: Connection, wanted: bytes, *, after: int = -1) -> Iterator[Event]:
+    """Every transaction of a script with a tx_id above `after`, oldest first, page by page."""
+    while page := events(connection, wanted, after=after, limit=PAGE):
+        yield from page
+        after = page[-1].tx_id
 
 
 def pending_events(

@@ -1,0 +1,1 @@
+"""The Electrum protocol, versions 1.4 to 1.6, over the same queries as the pages."""
