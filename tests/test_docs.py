@@ -29,7 +29,7 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         default = DEFAULTS_IN_WORDS.get(name)
         if default is None:
-            default = "" if field.default is None else f"`{str(field.default).lower()}`"
+            default = "" if field.default in {None, ""} else f"`{str(field.default).lower()}`"
         expected = str(field.description).split("; by default")[0]
         if name == "network":
             expected = "one of " + ", ".join(f"`{network}`" for network in NETWORKS)
