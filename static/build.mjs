@@ -19,7 +19,7 @@ const result = await build({
   bundle: true,
   minify: true,
   format: "esm",
-  target: ["es2022", "chrome111", "firefox115", "safari16.4"],
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   loader: { ".svg": "copy" },
   legalComments: "none",
   charset: "utf8",

@@ -69,7 +69,7 @@ def test_a_page_follows_the_chain_in_place(
     before = page.evaluate("scrollY")
     change_state(sqlite_database, chain_generation=314, tip_height=313, node_height=313)
     expect(page.locator("#status a")).to_have_text("313")
-    expect(page.locator("#row-9")).to_be_visible()
+    expect(page.locator("#row-9")).to_have_class("is-new")
     after = page.evaluate(
         """() => ({
           scroll: scrollY,
