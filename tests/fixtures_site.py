@@ -12,11 +12,13 @@ from werkzeug.serving import make_server
 
 from indexer.database import Database
 from indexer.node.base import Node, TransactionRejectedError
+from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
 from indexer.sync.indexer import Indexer
 from tests.fixtures_browser import QuietHandler
 from tests.fixtures_demo import WrittenHistory
+from tests.fixtures_litecoind import Daemon
 from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 from webapp.demo.economy import Economy
@@ -86,6 +88,21 @@ def demo_site(
 def live_site(demo_history: WrittenHistory, tmp_path: Path) -> Iterator[Site]:
     """A site of its own for a test that moves the chain."""
     yield from _demo_site(demo_history, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def litecoin_site(litecoind: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site on a real daemon's chain with MWEB. Tests may move the chain: `step` follows it."""
+    settings = Settings(
+        network=litecoind.network.name,
+        node_url=litecoind.url,
+        node_cookie_file=litecoind.cookie_file,
+    )
+    node = CoreNode(litecoind.network, litecoind.url, cookie_file=litecoind.cookie_file)
+    try:
+        yield from open_site(node, tmp_path_factory.mktemp("litecoin-site"), settings)
+    finally:
+        node.close()
 
 
 def _demo_site(history: WrittenHistory, directory: Path) -> Iterator[Site]:
