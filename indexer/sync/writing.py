@@ -6,6 +6,8 @@ from itertools import chain
 import psycopg
 from sqlalchemy import Connection, Table
 
+from indexer.database import DatabaseError
+
 _COPY_TYPES = {"BIGINT": "int8", "INTEGER": "int4", "SMALLINT": "int2", "BYTEA": "bytea"}
 _ROWS_AT_ONCE = 40  # in one statement: each statement gives up Python's lock and waits for it
 
@@ -43,7 +45,12 @@ def _copy(connection: Connection, table: Table, rows: Sequence[tuple[object, ...
     names = ", ".join(column.name for column in table.columns)
     types = [_COPY_TYPES[column.type.compile(connection.dialect)] for column in table.columns]
     into = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
-    with driver.cursor() as cursor, cursor.copy(into) as copy:
-        copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+    try:
+        with driver.cursor() as cursor, cursor.copy(into) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:  # which SQLAlchemy does not see
+        if driver.closed:
+            connection.invalidate()
+        raise DatabaseError(f"PostgreSQL failed at {table.name}: {error}") from error
