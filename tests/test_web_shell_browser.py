@@ -261,3 +261,18 @@ def test_going_back_keeps_the_place_and_wakes_the_stream(
     assert page.evaluate("scrollY") == 500
     change_state(sqlite_database, chain_generation=314, tip_height=313, node_height=313)
     expect(page.locator("#status a")).to_have_text("313")
+
+
+def test_events_of_one_moment_make_one_request(
+    origin: str, open_page: Opener, sqlite_database: Database
+) -> None:
+    page = open_page(f"{origin}/showcase")
+    wait_for_stream(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(origin)))
+    change_state(
+        sqlite_database, chain_generation=314, mempool_generation=8, tip_height=313, node_error="x"
+    )
+    expect(page.locator("#row-9")).to_be_visible()
+    page.wait_for_timeout(1000)
+    assert sorted(asked) == ["/live/status", "/showcase"]

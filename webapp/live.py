@@ -17,6 +17,7 @@ from webapp.watcher import Subscription, TooManyReadersError
 KEEPALIVE_SECONDS = 15
 RECONNECT_MILLISECONDS = 2000
 POLL_MILLISECONDS = 5000
+TOGETHER = "delay:80ms"  # events of one moment make one request
 STATUS_TOPICS = ("status", "tip")  # every page shows where the index stands
 
 blueprint = Blueprint("live", __name__)
@@ -41,7 +42,7 @@ def main_attributes() -> Markup:
         get=request.full_path.rstrip("?"),
         select="#main",
         swap="outerMorph",
-        trigger=", ".join(f"live:{kind} from:body" for kind in kinds),
+        trigger=", ".join(f"live:{kind} from:body {TOGETHER}" for kind in kinds),
     )
 
 
