@@ -17,6 +17,8 @@ pytest_plugins: list[str] = [
     "tests.fixtures_litecoind",
     "tests.fixtures_scripted_index",
     "tests.fixtures_site",
+    "tests.fixtures_clients",
+    "tests.fixtures_electrum",
 ]
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"

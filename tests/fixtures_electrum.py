@@ -1,0 +1,64 @@
+"""An Electrum server in a thread, over any site."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ssl import SSLContext
+
+import pytest
+
+from indexer.raw import RawSource
+from tests.fixtures_site import Site
+from webapp.electrum.call import Sources
+from webapp.electrum.limits import Limits
+from webapp.electrum.server import ElectrumServer
+
+
+@dataclass
+class RunningServer:
+    server: ElectrumServer
+    port: int
+    tls_port: int
+
+
+@contextmanager
+def electrum_server(
+    site: Site, *, limits: Limits | None = None, tls: SSLContext | None = None
+) -> Iterator[RunningServer]:
+    """Serves until the end of the block. Without a context the TLS port is 0."""
+    started = threading.Event()
+    running: list[RunningServer] = []
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        sources = Sources(site.node.network, RawSource(site.node.network), site.node)
+        server = ElectrumServer(site.database, sources, limits)
+        port = await server.listen("127.0.0.1", 0)
+        tls_port = await server.listen("127.0.0.1", 0, tls) if tls else 0
+        running.append(RunningServer(server, port, tls_port))
+        started.set()
+        await stop.wait()
+        await server.close()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, name="electrum")
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield running[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def demo_electrum(demo_site: Site) -> Iterator[RunningServer]:
+    """Over the demo's chain, which stands still."""
+    with electrum_server(demo_site) as running:
+        yield running
