@@ -1,11 +1,19 @@
 """Raw blocks and transactions for pages: from SQL where they are kept, else from the node."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from threading import Lock
 
 from sqlalchemy import Connection, func, select
 
-from indexer.chain.encoding import EncodingError, encode_varint, parse_block, parse_transaction
+from indexer.chain.encoding import (
+    Block,
+    EncodingError,
+    Transaction,
+    encode_varint,
+    parse_block,
+    parse_transaction,
+)
 from indexer.chain.network import Network
 from indexer.keys import txid_key
 from indexer.node.base import Node, NodeError
@@ -13,6 +21,7 @@ from indexer.schema import block, raw_block, tx
 
 HEADER_SIZE = 80
 REMEMBERED_BLOCKS = 16
+PARSED_BLOCKS = 2  # kept whole for who reads one page by page
 
 
 class RawUnavailableError(Exception):
@@ -26,6 +35,7 @@ class RawSource:
         self.network = network
         self.node = node
         self._positions: OrderedDict[bytes, dict[bytes, int]] = OrderedDict()
+        self._parsed: OrderedDict[bytes, Block] = OrderedDict()
         self._lock = Lock()
 
     def block(self, connection: Connection, block_hash: bytes) -> bytes:
@@ -57,6 +67,15 @@ class RawSource:
                 return transaction.serialize()
         raise RawUnavailableError("The block does not hold this transaction.")
 
+    def transactions(
+        self, connection: Connection, block_hash: bytes, first: int, count: int
+    ) -> Sequence[Transaction]:
+        """`count` transactions of a block from position `first` on. Raises RawUnavailableError."""
+        cut = self._cut(connection, block_hash, first, count)
+        if cut is not None:
+            return cut
+        return self._parse(connection, block_hash).transactions[first : first + count]
+
     def positions(self, connection: Connection, block_hash: bytes) -> dict[bytes, int]:
         """txid -> position in a block that SQL does not index, as stale ones; remembered."""
         with self._lock:
@@ -71,6 +90,84 @@ class RawSource:
             while len(self._positions) > REMEMBERED_BLOCKS:
                 self._positions.popitem(last=False)
         return known
+
+    def _parse(self, connection: Connection, block_hash: bytes) -> Block:
+        with self._lock:
+            known = self._parsed.get(block_hash)
+            if known is not None:
+                self._parsed.move_to_end(block_hash)
+                return known
+        parsed = parse_block(self.block(connection, block_hash), self.network)
+        with self._lock:
+            self._parsed[block_hash] = parsed
+            while len(self._parsed) > PARSED_BLOCKS:
+                self._parsed.popitem(last=False)
+        return parsed
+
+    def _cut(
+        self, connection: Connection, block_hash: bytes, first: int, count: int
+    ) -> list[Transaction] | None:
+        """Several transactions in a row, cut out of a kept block of the best chain."""
+        if self.network.auxpow:
+            return None  # the header's length is not known without parsing it
+        row = connection.execute(
+            select(block.c.first_tx_id, block.c.tx_count).where(block.c.hash == block_hash)
+        ).first()
+        if row is None:
+            return None
+        low = row.first_tx_id + first
+        wanted = connection.execute(
+            select(tx.c.txid, tx.c.size)
+            .where(
+                tx.c.tx_id >= low, tx.c.tx_id < row.first_tx_id + min(first + count, row.tx_count)
+            )
+            .order_by(tx.c.tx_id)
+        ).all()
+        raw = self._bytes_of(
+            connection,
+            block_hash,
+            row.first_tx_id,
+            row.tx_count,
+            low,
+            sum(each.size for each in wanted),
+        )
+        if raw is None:
+            return None
+        found = []
+        position = 0
+        for each in wanted:
+            try:
+                transaction = parse_transaction(raw[position : position + each.size], self.network)
+            except EncodingError:
+                return None
+            if transaction.txid != bytes(each.txid):
+                return None
+            found.append(transaction)
+            position += each.size
+        return found
+
+    def _bytes_of(
+        self,
+        connection: Connection,
+        block_hash: bytes,
+        first_tx_id: int,
+        tx_count: int,
+        tx_id: int,
+        size: int,
+    ) -> bytes | None:
+        """Some bytes of a kept block, from the start of a transaction on."""
+        before = connection.scalar(
+            select(func.coalesce(func.sum(tx.c.size), 0)).where(
+                tx.c.tx_id >= first_tx_id, tx.c.tx_id < tx_id
+            )
+        )
+        start = HEADER_SIZE + len(encode_varint(tx_count)) + int(before or 0)
+        raw = connection.scalar(
+            select(func.substr(raw_block.c.raw, start + 1, size)).where(
+                raw_block.c.hash == block_hash
+            )
+        )
+        return None if raw is None else bytes(raw)
 
     def _kept(self, connection: Connection, block_hash: bytes) -> bool:
         found = connection.scalar(select(raw_block.c.height).where(raw_block.c.hash == block_hash))
@@ -91,21 +188,13 @@ class RawSource:
         ).first()
         if row is None:
             return None
-        before = connection.scalar(
-            select(func.coalesce(func.sum(tx.c.size), 0)).where(
-                tx.c.tx_id >= row.first_tx_id, tx.c.tx_id < row.tx_id
-            )
-        )
-        start = HEADER_SIZE + len(encode_varint(row.tx_count)) + int(before or 0)
-        raw = connection.scalar(
-            select(func.substr(raw_block.c.raw, start + 1, row.size)).where(
-                raw_block.c.hash == block_hash
-            )
+        raw = self._bytes_of(
+            connection, block_hash, row.first_tx_id, row.tx_count, row.tx_id, row.size
         )
         if raw is None:
             return None
         try:
-            found = parse_transaction(bytes(raw), self.network)
+            found = parse_transaction(raw, self.network)
         except EncodingError:
             return None
-        return bytes(raw) if found.txid == txid else None
+        return raw if found.txid == txid else None

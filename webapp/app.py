@@ -22,6 +22,13 @@ from webapp import (
     preferences,
     security,
 )
+from webapp.api import (
+    esplora_blocks,
+    esplora_broadcast,
+    esplora_mempool,
+    esplora_scripts,
+    esplora_transactions,
+)
 from webapp.broadcast import open_broadcaster
 from webapp.config import Settings
 from webapp.pages import address, blocks, health, home, mempool, node, search, transaction
@@ -40,6 +47,16 @@ PAGES: tuple[Blueprint, ...] = (
     node.blueprint,
     health.blueprint,
 )
+
+API: tuple[Blueprint, ...] = (
+    esplora_transactions.blueprint,
+    esplora_scripts.blueprint,
+    esplora_blocks.blueprint,
+    esplora_mempool.blueprint,
+    esplora_broadcast.blueprint,
+)
+for _part in API:
+    limits.api_limit(_part)
 
 
 def create_app(settings: Settings, database: Database, node: Node | None = None) -> Flask:
@@ -71,8 +88,8 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
         health,
     ):
         part.install(app)
-    for page in PAGES:
-        app.register_blueprint(page)
+    for blueprint in (*PAGES, *API):
+        app.register_blueprint(blueprint)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(

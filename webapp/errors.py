@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from flask import Flask, jsonify, render_template, request
+from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.exc import OperationalError
@@ -85,6 +85,11 @@ def _words(status: int) -> tuple[str, str, str]:
     )
 
 
+def wants_text() -> bool:
+    """True for the API of Esplora's shape, whose clients expect errors as plain text."""
+    return request.path.startswith("/api/") and not request.path.startswith("/api/v1/")
+
+
 def wants_json() -> bool:
     """True for requests to the API and for clients that ask for JSON before HTML."""
     if request.path.startswith("/api/"):
@@ -99,6 +104,8 @@ def show_http_error(error: HTTPException) -> ResponseReturnValue:
     page = describe(error)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     headers["Cache-Control"] = "no-store"
+    if wants_text():
+        return Response(page.text, page.status, headers, mimetype="text/plain")
     if wants_json():
         return jsonify(error=page.text, help=page.help), page.status, headers
     return render_template("error.html", page=page), page.status, headers

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from indexer.chain.block import Block
-from indexer.chain.wire import hash256
+from indexer.chain.wire import encode_varint, hash256
 
 _COMMITMENT_HEAD: Final = bytes.fromhex("6a24aa21a9ed")
 
@@ -48,6 +48,37 @@ def merkle_branch(hashes: Sequence[bytes], index: int) -> list[bytes]:
         level = _level_above(level)
         index >>= 1
     return branch
+
+
+def merkle_block(header: bytes, hashes: Sequence[bytes], index: int) -> bytes:
+    """A BIP37 merkleblock that proves one leaf, as gettxoutproof gives it.
+
+    `header` is the block's as serialised, `hashes` are all its txids.
+    """
+    levels = [list(hashes)]
+    while len(levels[-1]) > 1:
+        levels.append(_level_above(levels[-1]))
+    bits: list[bool] = []
+    kept: list[bytes] = []
+
+    def walk(height: int, position: int) -> None:
+        above_leaf = index >> height == position
+        bits.append(above_leaf)
+        if height == 0 or not above_leaf:
+            kept.append(levels[height][position])
+            return
+        for child in (2 * position, 2 * position + 1):
+            if child < len(levels[height - 1]):
+                walk(height - 1, child)
+
+    walk(len(levels) - 1, 0)
+    flags = bytearray(-(-len(bits) // 8))
+    for number, bit in enumerate(bits):
+        flags[number >> 3] |= bit << (number & 7)
+    count = len(hashes).to_bytes(4, "little")
+    return b"".join(
+        (header, count, encode_varint(len(kept)), *kept, encode_varint(len(flags)), bytes(flags))
+    )
 
 
 def fold(leaf: bytes, index: int, branch: Sequence[bytes]) -> MerkleFold:

@@ -10,6 +10,8 @@ from indexer.chain.encoding import BlockHeader, parse_header
 from indexer.keys import TxFlag
 from indexer.schema import block, stale_block, tx
 
+MEDIAN_SPAN = 11  # blocks: BIP113
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 RATE_BOUNDS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000)
 
 
@@ -85,8 +87,12 @@ class FeeRates:
 
     bands: tuple[RateBand, ...]
     minimum: int
-    median: int
+    quantiles: tuple[int, ...]  # at QUANTILES
     maximum: int
+
+    @property
+    def median(self) -> int:
+        return self.quantiles[QUANTILES.index(0.5)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,49 @@ class BlockDetail:
     disconnected_at: int | None
     replaced_by: bytes | None  # the best chain's block at the height of a stale one
     siblings: tuple[bytes, ...]  # stale blocks at the height of a best one
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """A block's header and what it costs to know of it."""
+
+    height: int
+    hash: bytes
+    header: BlockHeader
+    median_time: int  # of this block and the ten before it
+    tx_count: int
+    size: int
+    weight: int
+
+
+def block_head(connection: Connection, block_hash: bytes) -> BlockHead | None:
+    """The head of the block with this hash, stale ones too."""
+    row = connection.execute(select(block).where(block.c.hash == block_hash)).first()
+    if row is not None:
+        return _head(row, row.median_time)
+    row = connection.execute(select(stale_block).where(stale_block.c.hash == block_hash)).first()
+    return None if row is None else _head(row, _median_time(connection, block_hash))
+
+
+def block_heads(connection: Connection, start: int | None, count: int) -> tuple[BlockHead, ...]:
+    """`count` heads of the best chain from height `start` (None: the tip) downwards."""
+    query = select(block).order_by(block.c.height.desc()).limit(count)
+    if start is not None:
+        query = query.where(block.c.height <= start)
+    return tuple(_head(row, row.median_time) for row in connection.execute(query))
+
+
+def txids_of_block(connection: Connection, height: int) -> list[bytes]:
+    """All txids of a best chain's block, in its order."""
+    first, count = connection.execute(
+        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == height)
+    ).one()
+    txids = connection.scalars(
+        select(tx.c.txid)
+        .where(tx.c.tx_id >= first, tx.c.tx_id < first + count)
+        .order_by(tx.c.tx_id)
+    )
+    return [bytes(txid) for txid in txids]
 
 
 def newest_blocks(connection: Connection, count: int) -> tuple[BlockSummary, ...]:
@@ -221,14 +270,6 @@ def fee_rates(fees_and_weights: Sequence[tuple[int, int]]) -> FeeRates | None:
         band = bisect_right(RATE_BOUNDS, rate / 1000)
         counts[band] += 1
         weights[band] += weight
-    half = sum(weights) / 2
-    passed = 0
-    median = rates[-1][0]
-    for rate, weight in rates:
-        passed += weight
-        if passed >= half:
-            median = rate
-            break
     used = [band for band, count in enumerate(counts) if count]
     lows = (0, *RATE_BOUNDS)
     highs = (*RATE_BOUNDS, None)
@@ -238,9 +279,20 @@ def fee_rates(fees_and_weights: Sequence[tuple[int, int]]) -> FeeRates | None:
             for band in range(used[0], used[-1] + 1)
         ),
         minimum=rates[0][0],
-        median=median,
+        quantiles=_quantiles(rates, sum(weights)),
         maximum=rates[-1][0],
     )
+
+
+def _quantiles(rates: Sequence[tuple[int, int]], total: int) -> tuple[int, ...]:
+    """The rates that a tenth, a quarter ... of the weight pays at most; `rates` rise."""
+    found: list[int] = []
+    passed = 0
+    for rate, weight in rates:
+        passed += weight
+        while len(found) < len(QUANTILES) and passed >= QUANTILES[len(found)] * total:
+            found.append(rate)
+    return tuple(found)
 
 
 def _best(connection: Connection, row: Row[tuple[object, ...]]) -> BlockDetail:
@@ -275,6 +327,34 @@ def _stale(connection: Connection, row: Row[tuple[object, ...]]) -> BlockDetail:
         replaced_by=hash_at(connection, row.height),
         siblings=(),
     )
+
+
+def _head(row: Row[tuple[object, ...]], median_time: int) -> BlockHead:
+    return BlockHead(
+        height=row.height,
+        hash=bytes(row.hash),
+        header=parse_header(bytes(row.header)),
+        median_time=median_time,
+        tx_count=row.tx_count,
+        size=row.size,
+        weight=row.weight,
+    )
+
+
+def _median_time(connection: Connection, block_hash: bytes) -> int:
+    """Of a stale block, whose ancestors may be stale or of the best chain."""
+    times: list[int] = []
+    while len(times) < MEDIAN_SPAN:
+        for table in (stale_block, block):
+            header = connection.scalar(select(table.c.header).where(table.c.hash == block_hash))
+            if header is not None:
+                break
+        else:
+            break
+        parsed = parse_header(bytes(header))
+        times.append(parsed.time)
+        block_hash = parsed.prev_hash
+    return sorted(times)[len(times) // 2]
 
 
 def _summary(row: Row[tuple[object, ...]], *, stale: bool) -> BlockSummary:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -35,6 +36,14 @@ class PendingLine:
         return -(-self.weight // 4)
 
 
+class _Paying(NamedTuple):
+    """What a pending transaction pays for its place in a block."""
+
+    fee: int
+    weight: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class ReplacedLine:
     """A transaction that another one pushed out."""
@@ -58,6 +67,7 @@ class ProjectedBlock:
     """
 
     tx_count: int
+    size: int
     weight: int
     fees: int
     rates: FeeRates
@@ -99,6 +109,13 @@ def newest_pending(connection: Connection, count: int) -> tuple[PendingLine, ...
     return _lines(connection, mempool_tx.c.first_seen.desc(), count)
 
 
+def pending_txids(connection: Connection) -> list[bytes]:
+    """All, in the order of arrival."""
+    columns = mempool_tx.c
+    found = connection.scalars(select(columns.txid).order_by(columns.first_seen, columns.txid))
+    return [bytes(txid) for txid in found]
+
+
 def largest_pending(connection: Connection, count: int) -> tuple[PendingLine, ...]:
     """Those that move most."""
     return _lines(connection, mempool_tx.c.output_value.desc(), count)
@@ -120,19 +137,19 @@ def newest_replaced(connection: Connection, count: int) -> tuple[ReplacedLine, .
 def mempool(connection: Connection, network: Network) -> Mempool:
     """Reads a narrow row per pending transaction: keep the result while nothing changes."""
     pending = {
-        bytes(row.txid): (row.fee, row.weight)
+        bytes(row.txid): _Paying(row.fee, row.weight, row.size)
         for row in connection.execute(
-            select(mempool_tx.c.txid, mempool_tx.c.fee, mempool_tx.c.weight)
+            select(mempool_tx.c.txid, mempool_tx.c.fee, mempool_tx.c.weight, mempool_tx.c.size)
         )
     }
     projected = _project(pending, _parents(connection), network.max_block_weight)
     estimates, by_node = _estimates(connection, projected)
     return Mempool(
         tx_count=len(pending),
-        weight=sum(weight for _, weight in pending.values()),
-        fees=sum(fee for fee, _ in pending.values()),
+        weight=sum(each.weight for each in pending.values()),
+        fees=sum(each.fee for each in pending.values()),
         output_value=connection.scalar(select(func.sum(mempool_tx.c.output_value))) or 0,
-        rates=fee_rates(list(pending.values())),
+        rates=fee_rates([(each.fee, each.weight) for each in pending.values()]),
         projected=projected,
         estimates=estimates,
         estimated_by_node=by_node,
@@ -210,17 +227,17 @@ def _parents(connection: Connection) -> dict[bytes, set[bytes]]:
 
 
 def _project(
-    pending: Mapping[bytes, tuple[int, int]],
+    pending: Mapping[bytes, _Paying],
     parents: Mapping[bytes, set[bytes]],
     max_block_weight: int,
 ) -> tuple[ProjectedBlock, ...]:
     room = max_block_weight - COINBASE_RESERVE
-    groups: list[list[tuple[int, int]]] = [[]]
+    groups: list[list[_Paying]] = [[]]
     rates: list[list[tuple[int, int]]] = [[]]
     filled = 0
     for package in _packages(pending, parents):
-        fee = sum(pending[txid][0] for txid in package)
-        weight = sum(pending[txid][1] for txid in package)
+        fee = sum(pending[txid].fee for txid in package)
+        weight = sum(pending[txid].weight for txid in package)
         if filled + weight > room and groups[-1] and len(groups) < PROJECTED_BLOCKS:
             groups.append([])
             rates.append([])
@@ -233,12 +250,13 @@ def _project(
         banded = fee_rates(paid)
         if banded is None:
             continue
-        weight = sum(each for _, each in group)
+        weight = sum(each.weight for each in group)
         blocks.append(
             ProjectedBlock(
                 tx_count=len(group),
+                size=sum(each.size for each in group),
                 weight=weight,
-                fees=sum(fee for fee, _ in group),
+                fees=sum(each.fee for each in group),
                 rates=banded,
                 blocks=max(1, -(-weight // room)),
             )
@@ -247,7 +265,7 @@ def _project(
 
 
 def _packages(
-    pending: Mapping[bytes, tuple[int, int]], parents: Mapping[bytes, set[bytes]]
+    pending: Mapping[bytes, _Paying], parents: Mapping[bytes, set[bytes]]
 ) -> list[list[bytes]]:
     """Transactions grouped with the ancestors they pay for, best paying package first."""
     children: dict[bytes, list[bytes]] = {}
@@ -271,8 +289,8 @@ def _packages(
 
     def rate(txid: bytes) -> float:
         members = ancestry(txid)
-        fee = sum(pending[each][0] for each in members)
-        return fee / sum(pending[each][1] for each in members)
+        fee = sum(pending[each].fee for each in members)
+        return fee / sum(pending[each].weight for each in members)
 
     heap = [(-rate(txid), txid) for txid in pending]
     heapify(heap)

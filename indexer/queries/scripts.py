@@ -45,7 +45,9 @@ class PendingTotals:
     """What the mempool would change."""
 
     tx_count: int = 0
+    output_count: int = 0
     received: int = 0
+    input_count: int = 0
     sent: int = 0
 
     @property
@@ -92,6 +94,7 @@ class Coin:
     vout: int
     value: int
     height: int
+    block_hash: bytes
     time: int
     is_coinbase: bool
     spent_by: bytes | None
@@ -206,15 +209,17 @@ def pending_totals(connection: Connection, wanted: bytes) -> PendingTotals:
     spent = select(mempool_input.c.txid, mempool_input.c.value).where(
         mempool_input.c.script_key == key, mempool_input.c.script == wanted
     )
-    received, sent = (
-        int(connection.scalar(select(func.coalesce(func.sum(part.c.value), 0))) or 0)
+    (output_count, received), (input_count, sent) = (
+        connection.execute(
+            select(func.count(), func.coalesce(func.sum(part.c.value), 0)).select_from(part)
+        ).one()
         for part in (paid.subquery(), spent.subquery())
     )
     touching = paid.with_only_columns(mempool_output.c.txid).union(
         spent.with_only_columns(mempool_input.c.txid)
     )
     count = connection.scalar(select(func.count()).select_from(touching.subquery())) or 0
-    return PendingTotals(count, received, sent)
+    return PendingTotals(count, output_count, int(received), input_count, int(sent))
 
 
 def history(
@@ -323,6 +328,7 @@ def coins(
             vout=row.vout,
             value=row.value,
             height=row.height,
+            block_hash=bytes(row.hash),
             time=row.time,
             is_coinbase=bool(row.flags & TxFlag.COINBASE),
             spent_by=spenders.get((bytes(row.txid), row.vout)),
@@ -341,6 +347,7 @@ def coins_query(wanted: bytes, limit: int, before: int | None) -> Select[Any]:
             (utxo.c.output_id - tx.c.first_output_id).label("vout"),
             tx.c.height,
             tx.c.flags,
+            block.c.hash,
             block.c.time,
         )
         .join(output, output.c.output_id == utxo.c.output_id)

@@ -1,0 +1,113 @@
+"""Esplora's way in: a transaction, or a child behind its parents."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, request
+
+from indexer.chain.encoding import hash_hex
+from indexer.node.base import NodeError, PackageResult, TransactionRejectedError, Verdict
+from webapp.api.responses import json_answer, text_answer
+from webapp.broadcast import broadcast, broadcaster
+from webapp.context import network
+from webapp.limits import costly
+
+MOST_IN_PACKAGE: Final = 25
+MOST_COINS: Final = 21_000_000_000  # of a limit: more than any chain has
+
+blueprint = Blueprint("esplora_broadcast", __name__, url_prefix="/api")
+
+
+@blueprint.post("/tx")
+@costly
+def send() -> Response:
+    """The body is the transaction in hexadecimal; the answer is its txid."""
+    raw = _parse_hex(request.get_data(as_text=True).strip())
+    try:
+        return text_answer(hash_hex(broadcast(raw)))
+    except TransactionRejectedError as error:
+        abort(400, rpc_error("sendrawtransaction", error))
+    except NodeError as error:
+        abort(503, str(error))
+
+
+@blueprint.post("/txs/package")
+@costly
+def send_package() -> Response:
+    """The body is a JSON array of transactions in hexadecimal; the answer is submitpackage's."""
+    listed = request.get_json(force=True, silent=True)
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        abort(400, "A JSON array of transactions in hexadecimal is expected")
+    if not 1 <= len(listed) <= MOST_IN_PACKAGE:
+        abort(400, f"1 to {MOST_IN_PACKAGE} transactions are expected, not {len(listed)}")
+    raws = [_parse_hex(each) for each in listed]
+    try:
+        result = broadcaster().submit_package(
+            raws, max_fee_rate=_coins("maxfeerate"), max_burn=_coins("maxburnamount")
+        )
+    except TransactionRejectedError as error:
+        abort(400, rpc_error("submitpackage", error))
+    except NodeError as error:
+        abort(503, str(error))
+    return json_answer(package_json(result))
+
+
+def rpc_error(method: str, error: TransactionRejectedError) -> str:
+    """A refusal in the form that wallets take apart."""
+    said = json.dumps({"code": error.code, "message": error.reason}, separators=(",", ":"))
+    return f"{method} RPC error: {said}"
+
+
+def package_json(result: PackageResult) -> dict[str, Any]:
+    return {
+        "package_msg": result.message,
+        "tx-results": {hash_hex(each.wtxid): _member_json(each) for each in result.verdicts},
+        "replaced-transactions": [hash_hex(txid) for txid in result.replaced],
+    }
+
+
+def fees_json(verdict: Verdict) -> dict[str, Any]:
+    """Fees in coins, as Core's methods write them."""
+    fees: dict[str, Any] = {"base": _in_coins(verdict.fee or 0)}
+    if verdict.effective_rate is not None:
+        fees["effective-feerate"] = _in_coins(verdict.effective_rate)
+        fees["effective-includes"] = [hash_hex(each) for each in verdict.effective_includes]
+    return fees
+
+
+def _member_json(verdict: Verdict) -> dict[str, Any]:
+    shape: dict[str, Any] = {"txid": hash_hex(verdict.txid)}
+    if verdict.other_wtxid is not None:
+        shape["other-wtxid"] = hash_hex(verdict.other_wtxid)
+    if verdict.vsize is not None:
+        shape["vsize"] = verdict.vsize
+        shape["fees"] = fees_json(verdict)
+    if verdict.reason is not None:
+        shape["error"] = verdict.reason
+    return shape
+
+
+def _parse_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        abort(400, "Invalid hex string")
+
+
+def _coins(name: str) -> int | None:
+    """A limit given in coins (per 1000 vbytes, of a rate), in the smallest unit."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        coins = Decimal(text)
+    except InvalidOperation:
+        abort(400, f"{name}: a number of coins is expected")
+    if not coins.is_finite() or not 0 <= coins <= MOST_COINS:
+        abort(400, f"{name}: a number of coins is expected")
+    return int(coins.scaleb(network().decimals))
+
+
+def _in_coins(amount: int) -> float:
+    return float(Decimal(amount).scaleb(-network().decimals))
