@@ -25,7 +25,10 @@ from indexer.node.base import (
     BlockUnavailableError,
     MempoolChange,
     NodeInfo,
+    PackageResult,
     SpentOutput,
+    TransactionRejectedError,
+    Verdict,
 )
 
 # Kinds of outputs, near Bitcoin's of 2023 to 2025.
@@ -116,7 +119,21 @@ class SyntheticChain:
         return {}
 
     def submit(self, raw: bytes) -> bytes:
-        raise BlockUnavailableError("A synthetic chain takes no transactions")
+        raise TransactionRejectedError("A synthetic chain takes no transactions")
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        raise TransactionRejectedError("A synthetic chain takes no transactions")
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
+        raise TransactionRejectedError("A synthetic chain takes no transactions")
 
     def wait(self, timeout: float) -> None:
         """Nothing ever happens here."""

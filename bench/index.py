@@ -1,6 +1,6 @@
 """How fast a chain is loaded into SQLite, beside the fastest that Python's sqlite3 could be.
 
-    python -m bench.index [--blocks 40] [--transactions 2500] [--runs 3]
+    python -m bench.index [--blocks 200] [--transactions 500] [--runs 3]
 
 The ceiling, measured in the same run: the very rows that the index ends with, already in memory
 as tuples, put by bare sqlite3.executemany into empty tables of the same definition, with the same
@@ -31,7 +31,7 @@ import sqlalchemy
 from bench.chain import SyntheticChain
 from indexer.database import SQLITE_PRAGMAS, SQLITE_WRITER_PRAGMAS, Database
 from indexer.sync.build import INDEXES
-from indexer.sync.feed import BATCH_ROWS
+from indexer.sync.drafting import BATCH_ROWS
 from indexer.sync.indexer import Indexer
 
 APPENDED = ("block", "tx", "output", "input")
@@ -170,7 +170,7 @@ def report(chain: SyntheticChain, runs: Sequence[Run]) -> str:
     transactions, blocks, rows = chain.transactions, chain.height + 1, runs[0].rows
     size = median(each.size for each in runs)
     lines = [
-        ("blocks/s", f"{blocks / seconds:,.0f}"),
+        ("blocks/s", f"{blocks / seconds:,.1f}"),
         ("transactions/s", f"{transactions / seconds:,.0f}"),
         ("rows/s", f"{rows / seconds:,.0f}"),
         ("rows per transaction", f"{rows / transactions:.2f}"),
@@ -195,8 +195,8 @@ def report(chain: SyntheticChain, runs: Sequence[Run]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--blocks", type=int, default=40)
-    parser.add_argument("--transactions", type=int, default=2500, help="per block")
+    parser.add_argument("--blocks", type=int, default=200)
+    parser.add_argument("--transactions", type=int, default=500, help="per block")
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     chain = SyntheticChain(arguments.blocks, arguments.transactions)

@@ -19,7 +19,10 @@ from indexer.node.base import (
     MempoolChange,
     MempoolEntry,
     NodeInfo,
+    PackageResult,
     SpentOutput,
+    TransactionRejectedError,
+    Verdict,
 )
 
 COIN = 100_000_000
@@ -176,6 +179,20 @@ class ScriptedNode:
 
     def submit(self, raw: bytes) -> bytes:
         return self.accept(parse_transaction(raw, self.network)).txid
+
+    def test_accept(
+        self, raws: Sequence[bytes], *, max_fee_rate: int | None = None
+    ) -> tuple[Verdict, ...]:
+        raise TransactionRejectedError("A scripted node judges nothing")
+
+    def submit_package(
+        self,
+        raws: Sequence[bytes],
+        *,
+        max_fee_rate: int | None = None,
+        max_burn: int | None = None,
+    ) -> PackageResult:
+        raise TransactionRejectedError("A scripted node judges nothing")
 
     def wait(self, timeout: float) -> None:
         """Nothing happens but by the test."""

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from indexer.chain.network import Network
 from indexer.database import Database
-from indexer.sync import build, feed, state
+from indexer.sync import build, drafting, state
 from indexer.sync.indexer import Indexer
 from tests.nodes import BlockNode
 
@@ -59,7 +59,7 @@ def index_story(
 
     Dies in the SQL transaction of the build step that reaches `fatal`, if given.
     """
-    feed.BATCH_BLOCKS = 5
+    drafting.BATCH_BLOCKS = 5
     tqdm.set_lock(threading.RLock())  # its own would be a semaphore that a kill leaves behind
     if fatal is not None:
         _die_at(fatal)

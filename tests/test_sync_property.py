@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from indexer.database import Database
 from indexer.node.base import NodeError
-from indexer.sync import feed
+from indexer.sync import drafting
 from indexer.sync import indexer as indexer_module
 from indexer.sync.indexer import Indexer
 from indexer.sync.prevouts import Prevouts
@@ -134,7 +134,7 @@ class IndexMachine(RuleBasedStateMachine):
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many SQL transactions in bulk, and a memory for prevouts that forgets soon."""
-    monkeypatch.setattr(feed, "BATCH_BLOCKS", 4)
+    monkeypatch.setattr(drafting, "BATCH_BLOCKS", 4)
     monkeypatch.setattr(indexer_module, "Prevouts", partial(Prevouts, 10))
 
 

@@ -16,7 +16,7 @@ from indexer.sync.progress import BuildBar, LoadBar
 from indexer.sync.rows import BlockDraft, complete
 
 # A thread that returns from a C call waits this long for another that computes: with Python's
-# usual 5 ms SQLite's row by row insert would crawl beside the thread that parses.
+# usual 5 ms SQLite's inserts would crawl beside the thread that feeds the process.
 SWITCH_INTERVAL = 0.0001  # seconds
 
 

@@ -1,24 +1,18 @@
 """The blocks of the node's best chain, fetched and drafted ahead of their use."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeAlias
 
-from indexer.chain.encoding import EncodingError, hash_hex, parse_block
 from indexer.node.base import Node
-from indexer.sync.rows import (
-    BlockDraft,
-    InvalidBlockError,
-    Position,
-    draft_block,
-    position_after,
-)
+from indexer.sync.drafting import Batch, Drafter, FetchedBlock, draft_blocks, in_batches
+from indexer.sync.rows import BlockDraft, Position
 
-BATCH_BLOCKS = 100
-BATCH_ROWS = 100_000  # some 100 MB while they are Python objects
+Batches: TypeAlias = Generator[Batch, None, None]
 
-Batch: TypeAlias = list[BlockDraft]
+WORTH_A_PROCESS = 150  # blocks: fewer are drafted before a process has started
 
 
 def read_drafts(node: Node, position: Position, last_height: int) -> Iterator[BlockDraft]:
@@ -26,58 +20,40 @@ def read_drafts(node: Node, position: Position, last_height: int) -> Iterator[Bl
 
     Raises NodeError.
     """
-    while position.height <= last_height:
-        draft = _read_draft(node, position)
-        if draft is None:
-            return
-        yield draft
-        position = position_after(draft)
-
-
-def _read_draft(node: Node, position: Position) -> BlockDraft | None:
-    """The block at a position; None if the node's best chain does not go through it any more."""
-    block_hash = node.block_hash(position.height)
-    raw = node.block(block_hash)
-    try:
-        block = parse_block(raw, node.network)
-    except EncodingError as error:
-        raise InvalidBlockError(
-            f"The node's block {hash_hex(block_hash)} cannot be read: {error}"
-        ) from error
-    if block.hash != block_hash:
-        raise InvalidBlockError(
-            f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(block.hash)}"
-        )
-    if block.header.prev_hash != position.prev_hash:
-        return None
-    return draft_block(block, raw, position)
+    heights = range(position.height, last_height + 1)
+    return draft_blocks(node.network, position, _fetch(node, heights))
 
 
 def read_batches(
     node: Node, position: Position, last_height: int, stop: threading.Event
-) -> Generator[Batch, None, None]:
-    """The same in batches, made in a thread of their own, one ahead of the one in use.
+) -> Batches:
+    """The same in batches; long ones are fetched by a thread and drafted by a process ahead.
 
     Nobody else may use the node meanwhile. Ends early when `stop` is set. Raises NodeError.
     """
-    batches = _batches(read_drafts(node, position, last_height), stop)
-    with ThreadPoolExecutor(1, "feed") as executor:
-        ahead = executor.submit(next, batches, None)
-        while (batch := ahead.result()) is not None:
-            ahead = executor.submit(next, batches, None)
-            yield batch
+    heights = range(position.height, last_height + 1)
+    blocks = _until(stop, _fetch(node, heights))
+    if len(heights) < WORTH_A_PROCESS:
+        yield from in_batches(draft_blocks(node.network, position, blocks))
+        return
+    with (
+        ThreadPoolExecutor(1, "feed") as executor,
+        closing(Drafter(node.network, position)) as drafter,
+    ):
+        fed = executor.submit(drafter.feed, blocks)
+        yield from drafter.batches()
+        fed.result()
 
 
-def _batches(drafts: Iterator[BlockDraft], stop: threading.Event) -> Iterator[Batch]:
-    batch: Batch = []
-    rows = 0
-    for draft in drafts:
-        if stop.is_set():
+def _fetch(node: Node, heights: Iterable[int]) -> Iterator[FetchedBlock]:
+    for height in heights:
+        block_hash = node.block_hash(height)
+        yield block_hash, node.block(block_hash)
+
+
+def _until(stop: threading.Event, blocks: Iterator[FetchedBlock]) -> Iterator[FetchedBlock]:
+    while not stop.is_set():
+        block = next(blocks, None)
+        if block is None:
             return
-        batch.append(draft)
-        rows += draft.row_count
-        if len(batch) == BATCH_BLOCKS or rows >= BATCH_ROWS:
-            yield batch
-            batch, rows = [], 0
-    if batch:
-        yield batch
+        yield block

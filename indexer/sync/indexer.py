@@ -205,7 +205,8 @@ class Indexer:
             rows = complete(draft, self._prevouts.resolve(connection, [draft])[0])
             connect_block(connection, rows, keep_raw_blocks=self._keep_raw_blocks)
             if self._mempool is not None:
-                self._mempool.connect(connection, draft.block.transactions)
+                txids = [row[1] for row in draft.transactions]
+                self._mempool.connect(connection, txids, draft.spent)
 
     def _read_state(self) -> State:
         with self._database.read() as connection:

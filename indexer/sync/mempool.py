@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -85,21 +85,16 @@ class MempoolSync:
                 return False
             return self._apply(connection, arrivals, removed)
 
-    def connect(self, connection: Connection, transactions: Iterable[Transaction]) -> None:
-        """Forget what a block confirms and what it makes impossible.
+    def connect(
+        self, connection: Connection, txids: Sequence[bytes], spent: Iterable[Outpoint]
+    ) -> None:
+        """Forget what a block confirms and what it makes impossible by what it spends.
 
         Call it in the SQL transaction that connects the block, after its rows are written.
         """
-        confirmed = {transaction.txid: transaction for transaction in transactions}
-        spends = (
-            (each.prev_txid, each.prev_vout)
-            for transaction in confirmed.values()
-            if not transaction.is_coinbase
-            for each in transaction.inputs
-        )
-        gone = set(mempool_spenders(connection, spends).values())
-        gone |= _with_descendants(connection, gone - confirmed.keys())
-        for some in batches(confirmed):
+        gone = set(mempool_spenders(connection, spent).values())
+        gone |= _with_descendants(connection, gone.difference(txids))
+        for some in batches(txids):
             gone.update(
                 connection.scalars(select(mempool_tx.c.txid).where(mempool_tx.c.txid.in_(some)))
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
 
-from indexer.chain.encoding import Block, Transaction, hash_hex
+from indexer.chain.encoding import Block, BlockHeader, Transaction, hash_hex
 from indexer.chain.merkle import merkle_root
 from indexer.keys import TxFlag, script_key, txid_key
 from indexer.node.base import NodeError
@@ -59,18 +59,24 @@ GENESIS_POSITION = Position(0, bytes(32), (), 0, 0, 0)
 class BlockDraft:
     """A block's rows, but for what depends on the outputs it spends."""
 
-    block: Block
-    raw: bytes
     position: Position
+    raw: bytes
+    header: BlockHeader
+    hash: bytes
     weight: int
+    coinbase_script: bytes
     transactions: list[TxRow]
     outputs: list[OutputRow]
-    created: list[Outpoint]  # one for each of outputs
     spent: list[Outpoint]  # one for each input
 
     @property
     def row_count(self) -> int:
         return 1 + len(self.transactions) + len(self.outputs) + len(self.spent)
+
+    @property
+    def created(self) -> list[Outpoint]:
+        """One for each of `outputs`."""
+        return [(row[1], vout) for row in self.transactions for vout in range(row[6])]
 
 
 @dataclass(slots=True)
@@ -94,8 +100,9 @@ def is_unspendable(script: bytes) -> bool:
 def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
     """The rows of the block that follows `position`; InvalidBlockError if it does not."""
     _check(block, position)
-    draft = BlockDraft(block, raw, position, 0, [], [], [], [])
-    outputs, created, spent = draft.outputs, draft.created, draft.spent
+    coinbase_script = block.transactions[0].inputs[0].script_sig
+    draft = BlockDraft(position, raw, block.header, block.hash, 0, coinbase_script, [], [], [])
+    outputs, spent = draft.outputs, draft.spent
     height, tx_id, output_id = position.height, position.tx_id, position.output_id
     sizes = weights = 0
     for transaction in block.transactions:
@@ -106,7 +113,6 @@ def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
             outputs.append((output_id, tx_id, value, script_key(script), script))
             output_id += 1
             total += value
-        created += [(txid, vout) for vout in range(output_id - first_output_id)]
         flags = flags_of(transaction)
         if not flags & _COINBASE:
             spent += [each[:2] for each in transaction.inputs]
@@ -155,11 +161,11 @@ def _check(block: Block, position: Position) -> None:
 
 def position_after(draft: BlockDraft) -> Position:
     """Where the block behind this one stands."""
-    position, block = draft.position, draft.block
+    position = draft.position
     return Position(
         position.height + 1,
-        block.hash,
-        (*position.times, block.header.time)[1 - MEDIAN_TIME_SPAN :],
+        draft.hash,
+        (*position.times, draft.header.time)[1 - MEDIAN_TIME_SPAN :],
         position.tx_id + len(draft.transactions),
         position.output_id + len(draft.outputs),
         position.input_id + len(draft.spent),
@@ -189,12 +195,11 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
         fees += fee
         output_value += total
         transactions.append((*row[:9], fee, *row[10:]))
-    block, position = draft.block, draft.position
-    header = block.header
+    position, header = draft.position, draft.header
     times = sorted((*position.times, header.time))
     block_row = (
         position.height,
-        block.hash,
+        draft.hash,
         header.serialize80(),
         header.time,
         times[len(times) // 2],
@@ -207,10 +212,10 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
         output_value,
         coinbase_value,
         fees,
-        block.transactions[0].inputs[0].script_sig,
+        draft.coinbase_script,
     )
     return BlockRows(
-        position, block.hash, draft.raw, block_row, transactions, draft.outputs, inputs
+        position, draft.hash, draft.raw, block_row, transactions, draft.outputs, inputs
     )
 
 

@@ -1,0 +1,152 @@
+"""Parsing and drafting blocks, here or in a process of its own.
+
+Python runs one thread at a time: only a process parses while another writes rows. It is started
+as `python -m indexer.sync.drafting`, reads pickles of blocks from standard input, writes pickles
+of batches to standard output, and ends when either is closed, so that it cannot outlive us.
+"""
+
+import gc
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import BinaryIO, TypeAlias
+
+from indexer.chain.encoding import EncodingError, hash_hex, parse_block
+from indexer.chain.network import Network
+from indexer.node.base import NodeUnavailableError
+from indexer.sync.rows import (
+    BlockDraft,
+    InvalidBlockError,
+    Position,
+    draft_block,
+    position_after,
+)
+
+BATCH_BLOCKS = 100
+BATCH_ROWS = 100_000  # some 100 MB while they are Python objects
+
+Batch: TypeAlias = list[BlockDraft]
+FetchedBlock: TypeAlias = tuple[bytes, bytes]  # the hash it was asked for by, and its bytes
+
+
+def draft_blocks(
+    network: Network, position: Position, blocks: Iterable[FetchedBlock]
+) -> Iterator[BlockDraft]:
+    """Drafts up to the first block that does not follow the one before.
+
+    Raises InvalidBlockError.
+    """
+    for block_hash, raw in blocks:
+        try:
+            block = parse_block(raw, network)
+        except EncodingError as error:
+            raise InvalidBlockError(
+                f"The node's block {hash_hex(block_hash)} cannot be read: {error}"
+            ) from error
+        if block.hash != block_hash:
+            raise InvalidBlockError(
+                f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(block.hash)}"
+            )
+        if block.header.prev_hash != position.prev_hash:
+            return
+        draft = draft_block(block, raw, position)
+        yield draft
+        position = position_after(draft)
+
+
+def in_batches(drafts: Iterable[BlockDraft]) -> Iterator[Batch]:
+    """As many at a time as one SQL transaction should hold."""
+    batch: Batch = []
+    rows = 0
+    for draft in drafts:
+        batch.append(draft)
+        rows += draft.row_count
+        if len(batch) == BATCH_BLOCKS or rows >= BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+class Drafter:
+    """The process. One thread feeds it while another takes the batches."""
+
+    def __init__(self, network: Network, position: Position) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "indexer.sync.drafting"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us; the process ends when we do
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._jobs, self._answers = self._process.stdin, self._process.stdout
+        self._beginning = (network, position)
+
+    def feed(self, blocks: Iterable[FetchedBlock]) -> None:
+        """Give it all the blocks, as fast as it takes them. Raises what `blocks` raises."""
+        # It may have ended, or be closed: `batches` tells why.
+        with suppress(BrokenPipeError), self._jobs:
+            pickle.dump(self._beginning, self._jobs, pickle.HIGHEST_PROTOCOL)
+            for block in blocks:
+                pickle.dump(block, self._jobs, pickle.HIGHEST_PROTOCOL)
+
+    def batches(self) -> Iterator[Batch]:
+        """What it makes of them. Raises InvalidBlockError."""
+        while True:
+            try:
+                answer: Batch | InvalidBlockError | None = pickle.load(self._answers)  # noqa: S301
+            except (EOFError, pickle.UnpicklingError):
+                raise NodeUnavailableError(
+                    "The process that parses blocks was ended by something else "
+                    f"(exit status {self._process.wait()}): is there enough memory?"
+                ) from None
+            if answer is None:
+                return
+            if isinstance(answer, InvalidBlockError):
+                raise answer
+            yield answer
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._answers.close()
+
+
+def main(jobs: BinaryIO, answers: BinaryIO) -> None:
+    """The process's own side: one batch is on its way while the next is made."""
+    gc.disable()  # nothing here is circular
+    network, position = pickle.load(jobs)  # noqa: S301
+
+    def blocks() -> Iterator[FetchedBlock]:
+        while True:
+            try:
+                yield pickle.load(jobs)  # noqa: S301
+            except EOFError:
+                return
+
+    def send(answer: Batch | InvalidBlockError | None) -> None:
+        pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+    with ThreadPoolExecutor(1) as executor:
+        sent: Future[None] | None = None
+        end: InvalidBlockError | None = None
+        try:
+            for batch in in_batches(draft_blocks(network, position, blocks())):
+                if sent is not None:
+                    sent.result()
+                sent = executor.submit(send, batch)
+        except InvalidBlockError as error:
+            end = error
+        executor.submit(send, end).result()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        sys.stdout = None  # nobody is left to flush it to
