@@ -7,6 +7,8 @@ from sqlalchemy import Connection, select
 from indexer.chain.encoding import EncodingError, Transaction, parse_header, parse_transaction
 from indexer.chain.merkle import MerkleFold, fold, merkle_branch
 from indexer.chain.network import Network
+from indexer.chain.script import ScriptType
+from indexer.keys import TxFlag
 from indexer.queries.blocks import block_fee_rates, block_txids
 from indexer.queries.packages import Package, package
 from indexer.queries.pulse import Pulse
@@ -74,6 +76,22 @@ class TransactionPage:
     def can_be_spent(self) -> bool:
         """Whether an output without a spender is known to be there and unspent."""
         return self.spends_indexed and self.summary.status in {Status.CONFIRMED, Status.PENDING}
+
+    @property
+    def pegged_in(self) -> int | None:
+        """What a HogEx takes into MWEB: all inputs but the balance carried on."""
+        if TxFlag.HOGEX not in self.summary.flags or not self.inputs or self.input_slice.first:
+            return None
+        first = self.inputs[0]
+        carried = first.spent.value if first.script_type is ScriptType.MWEB_HOGADDR else 0
+        return None if self.input_value is None else self.input_value - (carried or 0)
+
+    @property
+    def pegged_out(self) -> int | None:
+        """What a HogEx pays out of MWEB: all outputs but the balance carried on."""
+        if TxFlag.HOGEX not in self.summary.flags or not self.outputs or self.output_slice.first:
+            return None
+        return self.summary.output_value - self.outputs[0].created.value
 
 
 class NoSuchPartError(Exception):

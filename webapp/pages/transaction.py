@@ -166,13 +166,13 @@ def _abort_unknown(state: Pulse) -> NoReturn:
                 total=state.node_height or "?",
             ),
         )
-    abort(
-        404,
-        _(
-            "No transaction with this txid is in the chain or in the mempool. If it was sent a "
-            "moment ago, leave this page open: it shows the transaction as soon as it arrives."
-        ),
+    text = _(
+        "No transaction with this txid is in the chain or in the mempool. If it was sent a moment "
+        "ago, leave this page open: it shows the transaction as soon as it arrives."
     )
+    if network().mweb:
+        text += " " + _("A transaction wholly inside MWEB is confidential and cannot be shown.")
+    abort(404, text)
 
 
 for function in (
