@@ -13,13 +13,12 @@ import argparse
 import multiprocessing
 import os
 import platform
-import resource
 import sqlite3
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection as Pipe
@@ -48,7 +47,7 @@ class Run:
     ceiling_seconds: float
     rows: int
     size: int
-    peak_memory: int  # growth of the process while loading
+    peak_memory: int  # of both processes while loading, above what the chain takes
 
     @property
     def ratio(self) -> float:
@@ -114,21 +113,44 @@ def pieces(rows: Sequence[tuple[object, ...]]) -> Iterator[list[tuple[object, ..
         yield some
 
 
-def peak_memory() -> int:
-    """Bytes, of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+class PeakMemory:
+    """Samples what this process and its children hold; Linux only, elsewhere it stays 0."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "PeakMemory":
+        self._before = self._resident()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.05):
+            self.bytes = max(self.bytes, self._resident() - self._before)
+
+    def _resident(self) -> int:
+        pages = 0
+        children = (task.read_text().split() for task in Path("/proc/self/task").glob("*/children"))
+        for process in ("self", *(each for some in children for each in some)):
+            with suppress(OSError):  # it just ended
+                pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def run(chain: SyntheticChain, directory: Path, answer: Pipe) -> None:
     """One load and one ceiling, in a process of their own."""
-    before = peak_memory()
     index = directory / "index.db"
-    seconds = load(chain, index)
-    grown = peak_memory() - before
+    with PeakMemory() as peak:
+        seconds = load(chain, index)
     size = index.stat().st_size
     ceiling_seconds, rows = ceiling(index, directory / "ceiling.db")
-    answer.send(Run(seconds, ceiling_seconds, rows, size, grown))
+    answer.send(Run(seconds, ceiling_seconds, rows, size, peak.bytes))
 
 
 def measure(chain: SyntheticChain) -> Run:
