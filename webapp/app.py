@@ -28,6 +28,10 @@ from webapp.api import (
     esplora_mempool,
     esplora_scripts,
     esplora_transactions,
+    v1_addresses,
+    v1_blocks,
+    v1_fees,
+    v1_transactions,
 )
 from webapp.broadcast import open_broadcaster
 from webapp.config import Settings
@@ -54,6 +58,10 @@ API: tuple[Blueprint, ...] = (
     esplora_blocks.blueprint,
     esplora_mempool.blueprint,
     esplora_broadcast.blueprint,
+    v1_fees.blueprint,
+    v1_transactions.blueprint,
+    v1_addresses.blueprint,
+    v1_blocks.blueprint,
 )
 for _part in API:
     limits.api_limit(_part)

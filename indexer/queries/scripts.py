@@ -64,6 +64,7 @@ class HistoryEntry:
     sent: int
     tx_id: int
     height: int
+    position: int  # in its block
     time: int
     flags: TxFlag
     balance: int | None
@@ -239,7 +240,7 @@ def history(
     sent = _sums(connection, sent_query(wanted, limit, before))
     newest = sorted(received.keys() | sent.keys(), reverse=True)[:limit]
     rows = connection.execute(
-        select(tx.c.tx_id, tx.c.txid, tx.c.height, tx.c.flags, block.c.time)
+        select(tx.c.tx_id, tx.c.txid, tx.c.height, tx.c.flags, block.c.time, block.c.first_tx_id)
         .join(block, block.c.height == tx.c.height)
         .where(tx.c.tx_id.in_(newest))
         .order_by(tx.c.tx_id.desc())
@@ -254,6 +255,7 @@ def history(
                 sent=loss,
                 tx_id=row.tx_id,
                 height=row.height,
+                position=row.tx_id - row.first_tx_id,
                 time=row.time,
                 flags=TxFlag(row.flags),
                 balance=balance,

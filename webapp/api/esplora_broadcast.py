@@ -36,21 +36,28 @@ def send() -> Response:
 @costly
 def send_package() -> Response:
     """The body is a JSON array of transactions in hexadecimal; the answer is submitpackage's."""
-    listed = request.get_json(force=True, silent=True)
-    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-        abort(400, "A JSON array of transactions in hexadecimal is expected")
-    if not 1 <= len(listed) <= MOST_IN_PACKAGE:
-        abort(400, f"1 to {MOST_IN_PACKAGE} transactions are expected, not {len(listed)}")
-    raws = [_parse_hex(each) for each in listed]
+    raws = parse_transactions()
     try:
         result = broadcaster().submit_package(
-            raws, max_fee_rate=_coins("maxfeerate"), max_burn=_coins("maxburnamount")
+            raws,
+            max_fee_rate=coins_parameter("maxfeerate"),
+            max_burn=coins_parameter("maxburnamount"),
         )
     except TransactionRejectedError as error:
         abort(400, rpc_error("submitpackage", error))
     except NodeError as error:
         abort(503, str(error))
     return json_answer(package_json(result))
+
+
+def parse_transactions() -> list[bytes]:
+    """The body as a JSON array of transactions; 400 where it is none."""
+    listed = request.get_json(force=True, silent=True)
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        abort(400, "A JSON array of transactions in hexadecimal is expected")
+    if not 1 <= len(listed) <= MOST_IN_PACKAGE:
+        abort(400, f"1 to {MOST_IN_PACKAGE} transactions are expected, not {len(listed)}")
+    return [_parse_hex(each) for each in listed]
 
 
 def rpc_error(method: str, error: TransactionRejectedError) -> str:
@@ -95,7 +102,7 @@ def _parse_hex(text: str) -> bytes:
         abort(400, "Invalid hex string")
 
 
-def _coins(name: str) -> int | None:
+def coins_parameter(name: str) -> int | None:
     """A limit given in coins (per 1000 vbytes, of a rate), in the smallest unit."""
     text = request.args.get(name)
     if text is None:
