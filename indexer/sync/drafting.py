@@ -26,7 +26,7 @@ from indexer.sync.rows import (
 )
 
 BATCH_BLOCKS = 100
-BATCH_ROWS = 100_000  # some 100 MB while they are Python objects
+BATCH_ROWS = 50_000  # some 50 MB while they are Python objects
 
 Batch: TypeAlias = list[BlockDraft]
 FetchedBlock: TypeAlias = tuple[bytes, bytes]  # the hash it was asked for by, and its bytes
