@@ -74,8 +74,12 @@ class TransactionPage:
 
     @property
     def can_be_spent(self) -> bool:
-        """Whether an output without a spender is known to be there and unspent."""
-        return self.spends_indexed and self.summary.status in {Status.CONFIRMED, Status.PENDING}
+        """Whether an output without a spender is known to be there and unspent.
+
+        Nodes never entered the first block's coins into their set of unspent outputs.
+        """
+        exists = self.summary.status in {Status.CONFIRMED, Status.PENDING}
+        return self.spends_indexed and exists and self.summary.height != 0
 
     @property
     def pegged_in(self) -> int | None:

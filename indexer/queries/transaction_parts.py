@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from indexer.chain.address import address_of
 from indexer.chain.encoding import Transaction
 from indexer.chain.network import Network
-from indexer.chain.script import ScriptType, classify
+from indexer.chain.script import ScriptType, classify, is_unspendable
 from indexer.chain.spend import Spend, explain_input
 from indexer.keys import script_key
 from indexer.queries.transactions import (
@@ -68,6 +68,11 @@ class OutputView:
     address: str | None
     script_type: ScriptType
     seen_before: bool
+
+    @property
+    def unspendable(self) -> bool:
+        """Provably, whatever an input may say."""
+        return is_unspendable(self.created.script)
 
 
 def input_views(
