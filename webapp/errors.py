@@ -86,14 +86,12 @@ def _words(status: int) -> tuple[str, str, str]:
 
 
 def wants_text() -> bool:
-    """True for the API of Esplora's shape, whose clients expect errors as plain text."""
-    return request.path.startswith("/api/") and not request.path.startswith("/api/v1/")
+    """True for the API, whose clients expect errors as plain text: Esplora's shape."""
+    return request.path.startswith("/api/")
 
 
 def wants_json() -> bool:
-    """True for requests to the API and for clients that ask for JSON before HTML."""
-    if request.path.startswith("/api/"):
-        return True
+    """True for clients that ask for JSON before HTML."""
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
 
