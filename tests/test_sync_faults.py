@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from sqlalchemy import Row, select, text
+from sqlalchemy import Connection, Row, Table, select, text
 
 from indexer import schema
 from indexer.chain.encoding import Transaction, TxInput, TxOutput
@@ -18,7 +18,7 @@ from indexer.node.base import (
     NodeUnavailableError,
     WrongNetworkError,
 )
-from indexer.sync import build, rows
+from indexer.sync import build, drafting, rows, writing
 from indexer.sync import indexer as indexer_module
 from indexer.sync.indexer import Indexer
 from indexer.sync.prevouts import UnknownPrevoutError
@@ -282,6 +282,43 @@ def test_a_second_indexer_is_noticed(
     monkeypatch.setattr(SyntheticNode, "block", overtaken)
     with pytest.raises(TipMovedError, match="Another indexer"):
         second.step()
+    require_equal(read_tables(database), make_fresh(node))
+
+
+@pytest.mark.parametrize("blocks", [0, 25], ids=["load", "follow"])
+def test_postgresql_may_go_away(
+    postgres_database: Database,
+    node: SyntheticNode,
+    monkeypatch: pytest.MonkeyPatch,
+    blocks: int,
+) -> None:
+    """Its connections end at every eleventh COPY, as when the server restarts."""
+    monkeypatch.setattr(indexer_module, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(indexer_module, "LAST_RETRY", 0.01)
+    monkeypatch.setattr(drafting, "BATCH_BLOCKS", 5)
+    database, stop = postgres_database, Event()
+    indexer = Indexer(database, node, keep_raw_blocks=False, stop=stop, progress=False)
+    if blocks:
+        indexer.step()
+    node.mine(30)
+    copies = 0
+    copy = writing._copy
+
+    def cut_off(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+        nonlocal copies
+        copies += 1
+        if copies % 11 == 0:
+            process = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            with database.autocommit() as other:
+                other.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        copy(connection, table, rows)
+
+    monkeypatch.setattr(writing, "_copy", cut_off)
+    with running(indexer, stop):
+        wait_for(lambda: read_state(database).phase == "follow")
+        wait_for(lambda: read_state(database).tip_height == len(node.path) - 1)
+    assert copies > 11
+    monkeypatch.undo()
     require_equal(read_tables(database), make_fresh(node))
 
 
