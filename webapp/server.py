@@ -1,5 +1,6 @@
 """The HTTP server: gunicorn's threaded workers inside our own command."""
 
+import gc
 import os
 from types import FrameType
 from typing import Any
@@ -55,4 +56,5 @@ def serve(app: Flask, *, host: str, port: int) -> None:
         "control_socket_disable": True,
         "proc_name": "satchel",
     }
+    gc.freeze()  # workers share what is loaded by now, and need not take it apart when they end
     Server(app, options).run()
