@@ -1,5 +1,6 @@
 """The search box: what each form finds, and what is said where nothing is found."""
 
+import re
 from datetime import UTC, datetime
 from html import unescape
 
@@ -215,6 +216,10 @@ def test_a_public_key_lists_what_it_may_be_paid_by(scripted_index: ScriptedIndex
         ("ab" * 32, Reason.HASH_NOT_FOUND),
         ("ab" * 30, Reason.HEX_LENGTH),
         ("bcrt1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq", Reason.BAD_ADDRESS),
+        ("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", Reason.PRIVATE_KEY),
+        ("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617", Reason.PRIVATE_KEY),
+        (f"xprv9s21Z{'r' * 103}", Reason.PRIVATE_KEY),
+        (f"xpub661My{'r' * 103}", Reason.EXTENDED_KEY),
     ],
 )
 def test_what_finds_nothing_says_why(
@@ -268,6 +273,13 @@ def test_hostile_text_is_shown_inert(client: FlaskClient) -> None:
     html = client.get("/search", query_string={"q": hostile}).get_data(as_text=True)
     assert "<b hx-get" not in html
     assert "U+202E" in html
+
+
+def test_a_private_key_is_not_repeated(client: FlaskClient) -> None:
+    key = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"
+    html = client.get("/search", query_string={"q": key}).get_data(as_text=True)
+    assert "looks like a private key" in html
+    assert key not in re.sub(r"<header.*?</header>", "", html, flags=re.DOTALL)
 
 
 def test_nothing_found_offers_all_forms(client: FlaskClient) -> None:

@@ -190,6 +190,23 @@ def _other_coin(problem: Problem) -> tuple[str, str]:
     )
 
 
+def _private_key(_problem: Problem) -> tuple[str, str]:
+    return (
+        _("This looks like a private key."),
+        _(
+            "Never paste one into a web page. Whoever has seen it can take the coins: move them "
+            "to a new wallet."
+        ),
+    )
+
+
+def _extended_key(_problem: Problem) -> tuple[str, str]:
+    return (
+        _("This looks like an extended public key, which shows a whole wallet."),
+        _("It is not searched for here. Search for one of its addresses."),
+    )
+
+
 def forms() -> str:
     """All that the search box takes."""
     return str(
@@ -215,4 +232,6 @@ _PROBLEMS = {
     Reason.BAD_ADDRESS: _bad_address,
     Reason.OTHER_NETWORK: _other_network,
     Reason.OTHER_COIN: _other_coin,
+    Reason.PRIVATE_KEY: _private_key,
+    Reason.EXTENDED_KEY: _extended_key,
 }

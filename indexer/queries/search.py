@@ -59,7 +59,8 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"
     OTHER_NETWORK = "other_network"
     OTHER_COIN = "other_coin"
-    BAD_PUBLIC_KEY = "bad_public_key"
+    PRIVATE_KEY = "private_key"
+    EXTENDED_KEY = "extended_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +323,15 @@ def is_used(connection: Connection, wanted: bytes) -> bool:
     )
 
 
+def _private_key(_scope: Scope, _text: str, _match: re.Match[str]) -> SearchResult:
+    """The text is not shown again."""
+    return SearchResult("", problem=Problem(Reason.PRIVATE_KEY))
+
+
+def _extended_key(_scope: Scope, text: str, _match: re.Match[str]) -> SearchResult:
+    return _nothing(text, Reason.EXTENDED_KEY)
+
+
 def _found(text: str, finding: Finding) -> SearchResult:
     return SearchResult(text, (finding,))
 
@@ -343,5 +353,9 @@ FORMS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     (re.compile(r"[0-9a-f]{64}", re.IGNORECASE), _hash),
     (re.compile(r"0[23][0-9a-f]{64}|04[0-9a-f]{128}", re.IGNORECASE), _public_key),
     (re.compile(r"[0-9a-f]{40,}", re.IGNORECASE), _other_hex),
+    # Extended private keys, and the wallet import format of all our networks.
+    (re.compile(r"[a-zA-Z]{1,2}(?:prv|pv)[1-9A-HJ-NP-Za-km-z]{100,112}"), _private_key),
+    (re.compile(r"[5679KLQTc][1-9A-HJ-NP-Za-km-z]{50,51}"), _private_key),
+    (re.compile(r"[a-zA-Z]{1,2}(?:pub|ub)[1-9A-HJ-NP-Za-km-z]{100,112}"), _extended_key),
     (re.compile(rf"({_SCHEMES}):(?://)?([^?]*)(?:\?.*)?", re.IGNORECASE), _uri),
 )
