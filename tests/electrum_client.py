@@ -54,6 +54,21 @@ class ElectrumClient:
             raise ElectrumError(answer["error"])
         return answer["result"]
 
+    def batch(self, *calls: tuple[Any, ...]) -> list[Any]:
+        """The results of several (method, *parameters)."""
+        numbers = [next(self._ids) for _ in calls]
+        self.send(
+            [
+                {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
+                for number, (method, *parameters) in zip(numbers, calls, strict=True)
+            ]
+        )
+        answers = {each["id"]: each for each in self.answer()}
+        for each in answers.values():
+            if "error" in each:
+                raise ElectrumError(each["error"])
+        return [answers[number]["result"] for number in numbers]
+
     def send(self, message: Any) -> None:
         self.send_line(json.dumps(message).encode())
 

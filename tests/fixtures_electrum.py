@@ -59,6 +59,6 @@ def electrum_server(
 
 @pytest.fixture(scope="session")
 def demo_electrum(demo_site: Site) -> Iterator[RunningServer]:
-    """Over the demo's chain, which stands still."""
-    with electrum_server(demo_site) as running:
+    """Over the demo's chain, which stands still. Nobody is slowed down here."""
+    with electrum_server(demo_site, limits=Limits(cost_per_second=1e9)) as running:
         yield running

@@ -49,12 +49,15 @@ class Pulse:
         return self.heartbeat_at is None or time.time() - self.heartbeat_at > HEARTBEAT_SILENCE
 
 
+_FOUND = {**state.c, "tip_time": block.c.time}
+_PULSE = (  # made once, since every page and every poll asks
+    select(*(_FOUND[name] for name in Pulse.__dataclass_fields__))
+    .join_from(state, block, block.c.height == state.c.tip_height, isouter=True)
+    .where(state.c.id == 1)
+)
+
+
 def read_pulse(connection: Connection) -> Pulse | None:
     """The state of the index; None before the indexer has started for the first time."""
-    found = {**state.c, "tip_time": block.c.time}
-    row = connection.execute(
-        select(*(found[name] for name in Pulse.__dataclass_fields__))
-        .join_from(state, block, block.c.height == state.c.tip_height, isouter=True)
-        .where(state.c.id == 1)
-    ).first()
+    row = connection.execute(_PULSE).first()
     return Pulse(*row) if row else None

@@ -7,7 +7,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    LargeBinary,
+    Select,
+    bindparam,
+    select,
+    union,
+    union_all,
+)
 
 from indexer.keys import script_hash, script_key, txid_key
 from indexer.schema import block, input_, mempool_input, mempool_output, mempool_tx, output, tx
@@ -34,35 +44,64 @@ class PendingEvent:
     chained: bool
 
 
-def events(connection: Connection, wanted: bytes, *, after: int, limit: int) -> tuple[Event, ...]:
-    """The `limit` oldest transactions of a script with a tx_id above `after`, oldest first."""
-    key = script_key(wanted)
+def _events_query() -> Select[int, bytes, int]:
+    """Made once: building it costs more than running it for most scripts."""
+    key = bindparam("key", type_=BigInteger)
+    script = bindparam("script", type_=LargeBinary)
+    after = bindparam("after", type_=BigInteger)
+    limit = bindparam("limit", type_=Integer)
     paid = (
         select(output.c.tx_id)
-        .where(output.c.script_key == key, output.c.tx_id > after, output.c.script == wanted)
+        .where(output.c.script_key == key, output.c.tx_id > after, output.c.script == script)
         .order_by(output.c.tx_id)
+        .distinct()
+        .limit(limit)
+        .subquery("paid")
     )
     spent = (
         select(input_.c.tx_id)
         .join(output, output.c.output_id == input_.c.output_id)
-        .where(input_.c.script_key == key, input_.c.tx_id > after, output.c.script == wanted)
+        .where(input_.c.script_key == key, input_.c.tx_id > after, output.c.script == script)
         .order_by(input_.c.tx_id)
+        .distinct()
+        .limit(limit)
+        .subquery("spent")
     )
-    touching: set[int] = set()
-    for query in (paid, spent):
-        touching.update(connection.scalars(query.distinct().limit(limit)))
-    rows = connection.execute(
+    touching = union(select(paid.c.tx_id), select(spent.c.tx_id)).subquery("touching")
+    return (
         select(tx.c.tx_id, tx.c.txid, tx.c.height)
-        .where(tx.c.tx_id.in_(sorted(touching)[:limit]))
+        .join(touching, touching.c.tx_id == tx.c.tx_id)
         .order_by(tx.c.tx_id)
+        .limit(limit)
     )
-    return tuple(Event(row.tx_id, bytes(row.txid), row.height) for row in rows)
+
+
+_EVENTS = _events_query()
+_PENDING = union_all(
+    *(
+        select(table.c.script, table.c.txid).where(
+            table.c.script_key.in_(bindparam("keys", expanding=True))
+        )
+        for table in (mempool_output, mempool_input)
+    )
+)
+
+
+def events(connection: Connection, wanted: bytes, *, after: int, limit: int) -> tuple[Event, ...]:
+    """The `limit` oldest transactions of a script with a tx_id above `after`, oldest first."""
+    rows = connection.execute(
+        _EVENTS, {"key": script_key(wanted), "script": wanted, "after": after, "limit": limit}
+    )
+    return tuple(Event(tx_id, bytes(txid), height) for tx_id, txid, height in rows)
 
 
 def all_events(connection: Connection, wanted: bytes, *, after: int = -1) -> Iterator[Event]:
     """Every transaction of a script with a tx_id above `after`, oldest first, page by page."""
-    while page := events(connection, wanted, after=after, limit=PAGE):
+    while True:
+        page = events(connection, wanted, after=after, limit=PAGE)
         yield from page
+        if len(page) < PAGE:
+            return
         after = page[-1].tx_id
 
 
@@ -76,12 +115,8 @@ def pending_events(
     touching: dict[bytes, set[bytes]] = defaultdict(set)
     for part in _parts(list(script_hashes)):
         keys = [txid_key(script_hash) for script_hash in part]
-        for table in (mempool_output, mempool_input):
-            rows = connection.execute(
-                select(table.c.script, table.c.txid).where(table.c.script_key.in_(keys))
-            )
-            for script, txid in rows:
-                touching[script_hash(bytes(script))].add(bytes(txid))
+        for script, txid in connection.execute(_PENDING, {"keys": keys}):
+            touching[script_hash(bytes(script))].add(bytes(txid))
     waiting = {
         event.txid: event
         for event in _waiting(connection, {txid for each in touching.values() for txid in each})

@@ -122,7 +122,9 @@ def script_with_hash(connection: Connection, wanted: bytes) -> bytes | None:
     """The scriptPubKey whose SHA-256 this is, if an output of the chain or mempool has it."""
     key = int.from_bytes(wanted[:8], "little", signed=True)
     first = connection.scalar(select(output.c.script).where(output.c.script_key == key).limit(1))
-    found = [] if first is None else [first]
+    if first is not None and script_hash(bytes(first)) == wanted:
+        return bytes(first)
+    found: list[bytes] = []
     if connection.scalar(select(script.c.ambiguous).where(script.c.script_key == key)):
         found += connection.scalars(
             select(output.c.script).where(output.c.script_key == key).distinct()

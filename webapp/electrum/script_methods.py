@@ -89,8 +89,11 @@ def _pending(call: Call, scripthash: str) -> list[dict[str, Any]]:
 
 def _all_coins(call: Call, script: bytes) -> Iterator[Coin]:
     before: int | None = None
-    while page := coins(call.connection, script, limit=COINS_AT_ONCE, before=before):
+    while True:
+        page = coins(call.connection, script, limit=COINS_AT_ONCE, before=before)
         yield from page
+        if len(page) < COINS_AT_ONCE:
+            return
         before = page[-1].output_id
 
 
