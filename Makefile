@@ -22,7 +22,7 @@ ASSETS := static/dist/manifest.json
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench assets wheel lock clean
+.PHONY: help demo test lint format bench assets messages wheel lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ bench: $(VENV)/dev-installed ## Measure the index against its ceiling
 	$(BIN)/python -m bench.index
 
 assets: $(ASSETS) ## Build the browser's code and styles
+
+messages: $(VENV)/installed ## Collect new strings of the pages into the translation files
+	@for file in webapp/translations/*/LC_MESSAGES/messages.po; do \
+		$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy_gettext --add-location=file --sort-by-file --no-wrap -o $(VENV)/messages.pot . && \
+		$(BIN)/pybabel --quiet update --ignore-obsolete --no-fuzzy-matching --width 100 -i $(VENV)/messages.pot -o $$file -l $$(basename $$(dirname $$(dirname $$file))); \
+	done
 
 wheel: $(VENV)/dev-installed $(ASSETS) $(CATALOGUES) ## Build the installable package in dist/
 	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
