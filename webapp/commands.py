@@ -87,7 +87,7 @@ def run_index(settings: Settings) -> None:
 
 def run_web(settings: Settings) -> None:
     """Serve pages until SIGTERM or Ctrl-C."""
-    database = open_database(settings, upgrade=False)
+    database = open_database(settings, upgrade=True)
     node = None if settings.node == EMBEDDED else open_node(settings)
     serve(create_app(settings, database, node), host=settings.host, port=settings.port)
 
@@ -95,6 +95,7 @@ def run_web(settings: Settings) -> None:
 def run_check(settings: Settings, sample: int | None) -> int:
     """Print what `check` finds; the exit status: 0 if all agrees, 1 if not."""
     database = open_database(settings, upgrade=False)
+    database.require_schema()
     node = open_node(settings)
     try:
         with tqdm(unit=" blocks", disable=None, leave=False) as bar:
