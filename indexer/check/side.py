@@ -143,8 +143,7 @@ def check_mempool(connection: Connection, network: Network) -> None:
                 Difference("mempool_tx", where, "txid", "a row", "no row: it is confirmed")
             )
         transaction = _parse(row.raw, network, "mempool_tx", where)
-        if transaction.inputs or not transaction.mweb:  # else its kernel names it
-            differ("mempool_tx", where, "txid", row.txid, transaction.txid)
+        differ("mempool_tx", where, "txid", row.txid, transaction.txid)
         _check_mempool_outputs(outputs.pop(row.txid, []), transaction, where)
         spent = _check_mempool_inputs(connection, inputs.pop(row.txid, []), transaction, where)
         output_value = sum(each.value for each in transaction.outputs)
@@ -153,9 +152,8 @@ def check_mempool(connection: Connection, network: Network) -> None:
             "weight": transaction.weight,
             "flags": expected_flags(transaction),
             "output_value": output_value,
+            "fee": spent - output_value,
         }
-        if not transaction.mweb:  # part of its fee is paid where we do not see it
-            expected["fee"] = spent - output_value
         differ_row("mempool_tx", where, row, expected)
     for table, left in (("mempool_output", outputs), ("mempool_input", inputs)):
         for txid in left:
@@ -167,10 +165,9 @@ def check_replacements(connection: Connection, network: Network) -> None:
     for row in connection.execute(select(replacement), execution_options={"yield_per": 1000}):
         where = f"transaction {hash_hex(row.txid)}"
         transaction = _parse(row.raw, network, "replacement", where)
-        if transaction.inputs or not transaction.mweb:
-            differ("replacement", where, "txid", row.txid, transaction.txid)
+        differ("replacement", where, "txid", row.txid, transaction.txid)
         differ("replacement", where, "weight", row.weight, transaction.weight)
-        fee = None if transaction.mweb else _fees(connection, [transaction])
+        fee = _fees(connection, [transaction])
         if fee is not None:
             differ("replacement", where, "fee", row.fee, fee)
 

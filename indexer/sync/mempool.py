@@ -115,7 +115,8 @@ class MempoolSync:
         for txid, entry in added.items():
             try:
                 transaction = parse_transaction(entry.raw, self._node.network)
-                _require_name(txid, transaction)
+                if transaction.txid != txid:
+                    raise EncodingError(f"the node sent {hash_hex(transaction.txid)} in its place")
             except EncodingError as error:
                 log.warning("Left out of the mempool: %s: %s", hash_hex(txid), error)
                 self._refused |= {txid}
@@ -167,12 +168,6 @@ class MempoolSync:
                 connection.execute(delete(table).where(table.c.txid.in_(some)))
         if replaced:
             _forget_old_replacements(connection, now)
-
-
-def _require_name(txid: bytes, transaction: Transaction) -> None:
-    """An MWEB-only transaction is named by its kernel, any other by its hash."""
-    if transaction.txid != txid and not (transaction.mweb and not transaction.inputs):
-        raise EncodingError(f"the node sent the transaction {hash_hex(transaction.txid)} for it")
 
 
 def _prevouts(
@@ -229,9 +224,7 @@ def _transaction_row(arrival: _Arrival, prevouts: Mapping[Outpoint, Output]) -> 
     transaction, entry = arrival.transaction, arrival.entry
     output_value = sum(output.value for output in transaction.outputs)
     fee = sum(prevouts[outpoint][0] for outpoint in arrival.spends) - output_value
-    if transaction.mweb:
-        fee = entry.fee  # part of it is paid inside MWEB, where we do not see it
-    elif fee != entry.fee:
+    if fee != entry.fee:
         log.warning(
             "The node gives %s a fee of %d; its inputs less its outputs are %d",
             hash_hex(arrival.txid),
