@@ -1,10 +1,10 @@
 """Raw blocks and transactions for pages: from SQL where they are kept, else from the node."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from indexer.chain.encoding import (
     Block,
@@ -20,6 +20,7 @@ from indexer.node.base import Node, NodeError
 from indexer.schema import block, raw_block, tx
 
 HEADER_SIZE = 80
+COUNT_SIZES = ((0xFD, 1), (0x10000, 3), (0x100000000, 5))  # of a varint below each limit
 REMEMBERED_BLOCKS = 16
 PARSED_BLOCKS = 2  # kept whole for who reads one page by page
 
@@ -66,6 +67,18 @@ class RawSource:
             if transaction.txid == txid:
                 return transaction.serialize()
         raise RawUnavailableError("The block does not hold this transaction.")
+
+    def confirmed(self, connection: Connection, places: Mapping[bytes, bytes]) -> list[Transaction]:
+        """Transactions of the best chain, given txid -> block hash, in that order.
+
+        Kept blocks are asked once for all. Raises RawUnavailableError.
+        """
+        kept = self._cut_all(connection, places)
+        return [
+            kept.get(txid)
+            or parse_transaction(self.transaction(connection, txid, block_hash), self.network)
+            for txid, block_hash in places.items()
+        ]
 
     def transactions(
         self, connection: Connection, block_hash: bytes, first: int, count: int
@@ -144,6 +157,40 @@ class RawSource:
                 return None
             found.append(transaction)
             position += each.size
+        return found
+
+    def _cut_all(
+        self, connection: Connection, places: Mapping[bytes, bytes]
+    ) -> dict[bytes, Transaction]:
+        """Those whose blocks are kept, each cut out where the sizes before it say."""
+        if self.network.auxpow:
+            return {}  # the header's length is not known without parsing it
+        earlier = tx.alias("earlier")
+        before = (
+            select(func.coalesce(func.sum(earlier.c.size), 0))
+            .where(earlier.c.tx_id >= block.c.first_tx_id, earlier.c.tx_id < tx.c.tx_id)
+            .scalar_subquery()
+        )
+        count_size = case(
+            *((block.c.tx_count < limit, size) for limit, size in COUNT_SIZES), else_=9
+        )
+        start = 1 + HEADER_SIZE + count_size + before
+        rows = connection.execute(
+            select(tx.c.txid, func.substr(raw_block.c.raw, start, tx.c.size).label("raw"))
+            .join(block, block.c.height == tx.c.height)
+            .join(raw_block, raw_block.c.hash == block.c.hash)
+            .where(
+                tx.c.txid_key.in_([txid_key(txid) for txid in places]), tx.c.txid.in_(list(places))
+            )
+        )
+        found = {}
+        for txid, raw in rows:
+            try:
+                transaction = parse_transaction(bytes(raw), self.network)
+            except EncodingError:
+                continue
+            if transaction.txid == bytes(txid):
+                found[transaction.txid] = transaction
         return found
 
     def _bytes_of(

@@ -1,6 +1,6 @@
 """Whole transactions, with the outputs they spend and the block they are in, many at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -11,11 +11,11 @@ from indexer.queries.blocks import BlockSummary
 from indexer.queries.transactions import (
     Prevout,
     Summary,
-    confirmed_inputs,
-    find_confirmed,
+    find_all_confirmed,
     prevouts,
+    spent_by_all,
 )
-from indexer.raw import RawSource, RawUnavailableError
+from indexer.raw import RawSource
 from indexer.schema import mempool_input, mempool_tx, stale_block
 
 DEEPEST_REORG = 200  # stale blocks that are searched for what a stale one spends
@@ -55,19 +55,18 @@ def full_transaction(connection: Connection, raw: RawSource, txid: bytes) -> Ful
 
 
 def confirmed_transactions(
-    connection: Connection, raw: RawSource, txids: Iterable[bytes]
+    connection: Connection, raw: RawSource, txids: Sequence[bytes]
 ) -> list[FullTransaction]:
     """Those of the best chain, in the order given. Raises RawUnavailableError."""
-    found = []
-    for txid in txids:
-        summary = find_confirmed(connection, txid)
-        place = None if summary is None else place_of(summary)
-        if summary is None or place is None:
-            continue
-        data = raw.transaction(connection, txid, place.hash)
-        transaction = parse_transaction(data, raw.network)
-        found.append(_confirmed(connection, transaction, summary, place))
-    return found
+    summaries = find_all_confirmed(connection, txids)
+    ordered = [summaries[txid] for txid in txids if txid in summaries]
+    places = {each.txid: place_of(each) for each in ordered}
+    transactions = raw.confirmed(connection, {txid: at.hash for txid, at in places.items()})
+    spent = spent_by_all(connection, ordered)
+    return [
+        _confirmed(transaction, summary, spent, places[summary.txid])
+        for transaction, summary in zip(transactions, ordered, strict=True)
+    ]
 
 
 def pending_transactions(
@@ -114,34 +113,30 @@ def transactions_of_block(
     if block.stale:
         known = _outputs_of_stale(connection, raw, block.hash)
         return [_stale(connection, each, known) for each in transactions]
-    found = []
-    for transaction in transactions:
-        summary = find_confirmed(connection, transaction.txid)
-        if summary is None:
-            raise RawUnavailableError("The block's transactions are not in the index.")
-        place = Place(block.height, block.hash, block.time)
-        found.append(_confirmed(connection, transaction, summary, place))
-    return found
+    summaries = find_all_confirmed(connection, [each.txid for each in transactions])
+    spent = spent_by_all(connection, summaries.values())
+    place = Place(block.height, block.hash, block.time)
+    return [_confirmed(each, summaries[each.txid], spent, place) for each in transactions]
 
 
-def place_of(summary: Summary) -> Place | None:
-    """Where a transaction was confirmed."""
-    if summary.height is None or summary.block_hash is None or summary.block_time is None:
-        return None
+def place_of(summary: Summary) -> Place:
+    """Where a transaction of the best chain was confirmed."""
+    assert summary.height is not None
+    assert summary.block_hash is not None
+    assert summary.block_time is not None
     return Place(summary.height, summary.block_hash, summary.block_time)
 
 
 def _confirmed(
-    connection: Connection, transaction: Transaction, summary: Summary, place: Place
+    transaction: Transaction,
+    summary: Summary,
+    spent: Mapping[bytes, Sequence[TxOutput]],
+    place: Place,
 ) -> FullTransaction:
-    spent: tuple[TxOutput | None, ...] = (None,)
+    prevouts: tuple[TxOutput | None, ...] = (None,)
     if not summary.is_coinbase:
-        spent = tuple(
-            TxOutput(each.value, each.script)
-            for each in confirmed_inputs(connection, summary, 0, summary.input_count)
-            if each.value is not None and each.script is not None
-        )
-    return FullTransaction(transaction, summary.fee, summary.size, summary.weight, spent, place)
+        prevouts = tuple(spent[summary.txid])
+    return FullTransaction(transaction, summary.fee, summary.size, summary.weight, prevouts, place)
 
 
 def _stale(

@@ -1,12 +1,13 @@
 """Find a transaction wherever it is, and page through its inputs and outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, and_, select
 
-from indexer.chain.encoding import Transaction, parse_transaction
+from indexer.chain.encoding import Transaction, TxOutput, parse_transaction
 from indexer.chain.network import Network
 from indexer.keys import TxFlag, txid_key
 from indexer.raw import RawSource, RawUnavailableError
@@ -113,17 +114,24 @@ class CreatedOutput:
 
 def find_confirmed(connection: Connection, txid: bytes) -> Summary | None:
     """The transaction of the best chain with this txid; the later of two (BIP30's two pairs)."""
-    row = connection.execute(
+    return find_all_confirmed(connection, [txid]).get(txid)
+
+
+def find_all_confirmed(connection: Connection, txids: Sequence[bytes]) -> dict[bytes, Summary]:
+    """Those of the best chain by txid; the later of two (BIP30's two pairs)."""
+    keys = [txid_key(txid) for txid in txids]
+    rows = connection.execute(
         select(tx, block.c.hash.label("block_hash"), block.c.time, block.c.first_tx_id)
         .join(block, block.c.height == tx.c.height)
-        .where(tx.c.txid_key == txid_key(txid), tx.c.txid == txid)
-        .order_by(tx.c.tx_id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
-        return None
+        .where(tx.c.txid_key.in_(keys), tx.c.txid.in_(txids))
+        .order_by(tx.c.tx_id)
+    )
+    return {bytes(row.txid): _summary(row) for row in rows}
+
+
+def _summary(row: Row[Any]) -> Summary:
     return Summary(
-        txid=txid,
+        txid=bytes(row.txid),
         status=Status.CONFIRMED,
         fee=row.fee,
         size=row.size,
@@ -266,6 +274,30 @@ def confirmed_inputs(
         )
         for row in rows
     )
+
+
+def spent_by_all(
+    connection: Connection, summaries: Iterable[Summary]
+) -> dict[bytes, list[TxOutput]]:
+    """What confirmed transactions spend, in the order of their inputs, in one question."""
+    by_id = {each.tx_id: each.txid for each in summaries if each.input_count}
+    rows = connection.execute(
+        select(tx.c.tx_id, output.c.value, output.c.script)
+        .join(
+            input_,
+            and_(
+                input_.c.input_id >= tx.c.first_input_id,
+                input_.c.input_id < tx.c.first_input_id + tx.c.input_count,
+            ),
+        )
+        .join(output, output.c.output_id == input_.c.output_id)
+        .where(tx.c.tx_id.in_(list(by_id)))
+        .order_by(tx.c.tx_id, input_.c.input_id)
+    )
+    found: dict[bytes, list[TxOutput]] = {txid: [] for txid in by_id.values()}
+    for tx_id, value, script in rows:
+        found[by_id[tx_id]].append(TxOutput(value, bytes(script)))
+    return found
 
 
 def unconfirmed_inputs(

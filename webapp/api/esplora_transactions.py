@@ -6,11 +6,11 @@ from sqlalchemy import Connection
 from indexer.chain.encoding import hash_hex
 from indexer.chain.merkle import merkle_block, merkle_branch
 from indexer.queries.blocks import BlockHead, block_head, txids_of_block
-from indexer.queries.full_transactions import Place, full_transaction, place_of
+from indexer.queries.full_transactions import full_transaction, place_of
 from indexer.queries.transactions import (
     Spender,
-    Summary,
     confirmed_outputs,
+    find_all_confirmed,
     find_confirmed,
     find_pending,
     unconfirmed_outputs,
@@ -140,15 +140,12 @@ def _spenders(
 
 
 def _spends(database: Connection, spenders: list[Spender | None]) -> list[Json]:
-    places: dict[bytes, Place | None] = {}
-    for spender in spenders:
-        if spender is not None and spender.height is not None and spender.txid not in places:
-            places[spender.txid] = _place(find_confirmed(database, spender.txid))
+    confirmed = {each.txid for each in spenders if each is not None and each.height is not None}
+    places = {
+        txid: place_of(summary)
+        for txid, summary in find_all_confirmed(database, list(confirmed)).items()
+    }
     return [
         spend_json(spender, None if spender is None else places.get(spender.txid))
         for spender in spenders
     ]
-
-
-def _place(summary: Summary | None) -> Place | None:
-    return None if summary is None else place_of(summary)
