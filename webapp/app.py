@@ -31,6 +31,7 @@ from webapp.api import (
     v1_addresses,
     v1_blocks,
     v1_fees,
+    v1_socket,
     v1_transactions,
 )
 from webapp.broadcast import open_broadcaster
@@ -62,6 +63,7 @@ API: tuple[Blueprint, ...] = (
     v1_transactions.blueprint,
     v1_addresses.blueprint,
     v1_blocks.blueprint,
+    v1_socket.blueprint,
 )
 for _part in API:
     limits.api_limit(_part)
@@ -94,6 +96,7 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
         chain_formatting,
         live,
         health,
+        v1_socket,
     ):
         part.install(app)
     for blueprint in (*PAGES, *API):

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -31,7 +31,11 @@ class Subscription:
     """One reader's open stream. What it has not fetched yet is a set: it cannot grow."""
 
     def __init__(
-        self, hub: "LiveHub", topics: frozenset[str], client: str, is_gone: Callable[[], bool]
+        self,
+        hub: "LiveHub",
+        topics: frozenset[str],
+        client: str | None,
+        is_gone: Callable[[], bool],
     ) -> None:
         self.topics = topics
         self.client = client
@@ -39,6 +43,21 @@ class Subscription:
         self.closed = False
         self._hub = hub
         self._pending: set[str] = set()
+        self._unseen: frozenset[str] = frozenset()  # of the topics: the hub has not looked at them
+
+    def watch(self, topics: frozenset[str]) -> None:
+        """Watch other topics from now on. Each new named one is told once when the hub has looked
+        at it: whatever happens after that is told, what happened before the reader can read."""
+        with self._hub.changed:
+            named = {topic for topic in topics if ":" in topic}
+            self._unseen = (self._unseen & topics) | (named - self.topics)
+            self.topics = topics
+
+    def take_seen(self, looked_at: Collection[str]) -> frozenset[str]:
+        """With the hub's lock held: new topics that the hub has looked at now."""
+        seen = self._unseen.intersection(looked_at)
+        self._unseen -= seen
+        return seen
 
     def add(self, topics: Iterable[str]) -> None:
         """With the hub's lock held."""
@@ -79,19 +98,21 @@ class LiveHub:
     def subscribe(
         self,
         topics: frozenset[str],
-        client: str,
+        client: str | None,
         since: str,
         is_gone: Callable[[], bool] = lambda: False,
     ) -> Subscription:
         """Open a stream. What moved after the moment `since` is told at once.
 
-        `is_gone` says whether the reader has left. Raises TooManyReadersError.
+        `client` is counted; None stands for a part of the server itself. `is_gone` says whether
+        the reader has left. Raises TooManyReadersError.
         """
         current = self.look()
         with self.changed:
             self._end_streams_of_the_gone()
             of_client = sum(reader.client == client for reader in self._readers)
-            if len(self._readers) >= self.max_readers or of_client >= self.max_per_client:
+            full = len(self._readers) >= self.max_readers or of_client >= self.max_per_client
+            if full and client is not None:
                 raise TooManyReadersError
             subscription = Subscription(self, topics, client, is_gone)
             if self._thread is None:
@@ -164,10 +185,9 @@ class LiveHub:
         }
         with self.changed:
             self.moment, self._looks = moment, looks
-            if moved or altered:
-                for reader in self._readers:
-                    reader.add(moved | altered)
-                self.changed.notify_all()
+            for reader in self._readers:
+                reader.add(moved | altered | reader.take_seen(looks.keys()))
+            self.changed.notify_all()
         return LOADING_POLL_SECONDS if loading else POLL_SECONDS
 
     def _without_haste(self, moment: Moment) -> Moment:
