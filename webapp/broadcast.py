@@ -1,11 +1,19 @@
 """Sending transactions: one door for pages, the API and the Electrum server."""
 
-from indexer.node.base import Broadcaster, Node, NodeUnavailableError
+import time
+from collections.abc import Sequence
+
+from indexer.database import Database
+from indexer.node.base import Broadcaster, Node, NodeUnavailableError, PackageResult
 from indexer.node.embedded_socket import NodeSocketClient
+from indexer.queries.pulse import read_pulse
+from indexer.queries.transactions import is_pending
 from webapp.config import EMBEDDED, Settings
 from webapp.context import services
 
 NODE_DIRECTORY = "node"  # of the embedded node, in the data directory
+SEEN_SECONDS = 2.0  # the index polls a node without notifications every second
+POLL_SECONDS = 0.03
 
 
 def open_broadcaster(settings: Settings, node: Node | None) -> Broadcaster | None:
@@ -28,7 +36,32 @@ def broadcaster() -> Broadcaster:
 def broadcast(raw: bytes) -> bytes:
     """Send a transaction, once, and return its txid.
 
-    TransactionRejectedError holds the node's reason. After NodeUnavailableError it may or may not
-    have been sent: ask for the txid before sending again.
+    Where the index follows the node it is there when this returns, so that whoever asks for it
+    next finds it. TransactionRejectedError holds the node's reason. After NodeUnavailableError it
+    may or may not have been sent: ask for the txid before sending again.
     """
-    return broadcaster().submit(raw)
+    txid = broadcaster().submit(raw)
+    wait_until_seen(services().database, txid)
+    return txid
+
+
+def broadcast_package(
+    raws: Sequence[bytes], *, max_fee_rate: int | None = None, max_burn: int | None = None
+) -> PackageResult:
+    """The same for a child behind its parents; what became of each is in the result."""
+    result = broadcaster().submit_package(raws, max_fee_rate=max_fee_rate, max_burn=max_burn)
+    for verdict in result.verdicts:
+        if verdict.allowed:
+            wait_until_seen(services().database, verdict.txid)
+    return result
+
+
+def wait_until_seen(database: Database, txid: bytes) -> None:
+    """Until the index has a transaction that the node has taken, SEEN_SECONDS at most."""
+    deadline = time.monotonic() + SEEN_SECONDS
+    while time.monotonic() < deadline:
+        with database.read() as connection:
+            pulse = read_pulse(connection)
+            if pulse is None or pulse.loading or pulse.stopped or is_pending(connection, txid):
+                return
+        time.sleep(POLL_SECONDS)

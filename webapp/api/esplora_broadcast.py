@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request
 from indexer.chain.encoding import hash_hex
 from indexer.node.base import NodeError, PackageResult, TransactionRejectedError, Verdict
 from webapp.api.responses import json_answer, text_answer
-from webapp.broadcast import broadcast, broadcaster
+from webapp.broadcast import broadcast, broadcast_package
 from webapp.context import network
 from webapp.limits import costly
 
@@ -38,7 +38,7 @@ def send_package() -> Response:
     """The body is a JSON array of transactions in hexadecimal; the answer is submitpackage's."""
     raws = parse_transactions()
     try:
-        result = broadcaster().submit_package(
+        result = broadcast_package(
             raws,
             max_fee_rate=coins_parameter("maxfeerate"),
             max_burn=coins_parameter("maxburnamount"),
