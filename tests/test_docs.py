@@ -20,6 +20,7 @@ DEFAULTS_IN_WORDS = {
     "data_directory": "`~/.local/share/satchel`",
     "database_url": "a SQLite file in `data_directory`",
     "node_url": "the network's RPC port on this machine",
+    "web_processes": "one per processor, up to 4",
 }
 
 
@@ -49,14 +50,14 @@ def test_every_command_in_the_documents_exists() -> None:
         tuple(words.split())
         for text in texts
         for words in re.findall(
-            r"satchel ((?:demo|index|web|electrum|check|db|config)\b[^\n`#|]*)", text
+            r"satchel ((?:demo|index|web|electrum|check|db|token|config)\b[^\n`#|]*)", text
         )
     }
     assert {words[0] for words in said} >= {"demo", "index", "web", "check", "config"}
     runner = CliRunner()
     for words in said:
         command = [word for word in words if re.fullmatch(r"[a-z]+", word)][
-            : 2 if words[0] == "db" else 1
+            : 2 if words[0] in {"db", "token"} else 1
         ]
         result = runner.invoke(main, [*command, "--help"])
         assert result.exit_code == 0, words
@@ -65,7 +66,7 @@ def test_every_command_in_the_documents_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "index", "web", "electrum", "check", "db upgrade", "config"]
+    "command", ["demo", "index", "web", "electrum", "check", "db upgrade", "token new", "config"]
 )
 def test_help_has_examples(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])

@@ -89,7 +89,8 @@ def run_web(settings: Settings) -> None:
     """Serve pages until SIGTERM or Ctrl-C."""
     database = open_database(settings, upgrade=True)
     node = None if settings.node == EMBEDDED else open_node(settings)
-    serve(create_app(settings, database, node), host=settings.host, port=settings.port)
+    app = create_app(settings, database, node)
+    serve(app, host=settings.host, port=settings.port, processes=settings.web_processes)
 
 
 def run_check(settings: Settings, sample: int | None) -> int:

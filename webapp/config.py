@@ -76,6 +76,15 @@ class Settings(BaseSettings):
     ] = False
     host: Annotated[str, Field(description="an address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(description="a whole number from 1 to 65535", ge=1, le=65535)] = 8000
+    web_processes: Annotated[
+        int | None,
+        Field(
+            description="how many processes serve the pages, 1 to 64; "
+            "by default one per processor, up to 4",
+            ge=1,
+            le=64,
+        ),
+    ] = None
     trusted_proxies: Annotated[
         int,
         Field(description="how many reverse proxies stand in front, 0 to 5", ge=0, le=5),

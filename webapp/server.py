@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,7 @@ from webapp.context import EXTENSION
 
 THREADS = 128  # per process; a live stream holds one, see app.MAX_READERS
 MAX_PROCESSES = 4
+MAX_DESCRIPTORS = 65_536
 GRACE_SECONDS = 2
 
 
@@ -41,12 +43,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self.application
 
 
-def serve(app: Flask, *, host: str, port: int) -> None:
+def serve(app: Flask, *, host: str, port: int, processes: int | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; to be called in a process's main thread."""
+    _allow_many_connections()
     bracketed = f"[{host}]" if ":" in host else host
     options = {
         "bind": f"{bracketed}:{port}",
-        "workers": min(os.cpu_count() or 1, MAX_PROCESSES),
+        "workers": processes or min(os.cpu_count() or 1, MAX_PROCESSES),
         "threads": THREADS,
         "worker_class": LiveWorker,
         "graceful_timeout": GRACE_SECONDS,
@@ -58,3 +61,11 @@ def serve(app: Flask, *, host: str, port: int) -> None:
     }
     gc.freeze()  # workers share what is loaded by now, and need not take it apart when they end
     Server(app, options).run()
+
+
+def _allow_many_connections() -> None:
+    """As many open sockets as the system lets us have: each WebSocket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
