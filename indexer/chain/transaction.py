@@ -135,9 +135,11 @@ class Transaction:
     def weight(self) -> int:
         """BIP141 weight, without the MWEB part; but a peg-in that waits to be mined counts the
         input that the HogEx will need for it, as Litecoin Core has it. 0 if MWEB-only."""
+        if not self.mweb:
+            return 3 * len(self.serialize_stripped()) + len(self.serialize())
         if self.is_mweb_only:
             return 0
-        waiting = self.mweb and not self.is_hogex
+        waiting = not self.is_hogex
         pegins = sum(map(is_pegin, self.outputs)) if waiting else 0
         size = len(self.serialize_canonical())
         return 3 * len(self.serialize_stripped()) + size + 4 * MIN_INPUT_SIZE * pegins
