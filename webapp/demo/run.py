@@ -155,7 +155,10 @@ def _start_web(settings: Settings) -> subprocess.Popen[bytes]:
     }
     # Its own group: Ctrl-C reaches only this process, which then ends the child in order.
     return subprocess.Popen(
-        [sys.executable, "-m", "webapp", "web"], env=environment, process_group=0
+        [sys.executable, "-m", "webapp.demo.web"],
+        env=environment,
+        stdin=subprocess.PIPE,  # closed by our end, be it a kill -9
+        process_group=0,
     )
 
 
