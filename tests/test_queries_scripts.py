@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, select, text, update
 from indexer import schema
 from indexer.database import Database
 from indexer.keys import script_hash, script_key
-from indexer.queries import scripts
+from indexer.queries import coins, scripts
 from indexer.queries.script_page import PAGE_SIZE, HistoryCursor, ScriptPage, script_page
 from tests.fixtures_scripted_index import Account, ScriptedIndex, busy_chain
 from tests.scripted_node import script_of, spend
@@ -33,7 +33,7 @@ def walk_coins(connection: Connection, script: bytes) -> dict[tuple[bytes, int],
     found: dict[tuple[bytes, int], int] = {}
     before: int | None = None
     while True:
-        page = scripts.coins(connection, script, limit=3, before=before)
+        page = coins.coins(connection, script, limit=3, before=before)
         found |= {(coin.txid, coin.vout): coin.value for coin in page}
         if len(page) < 3:
             return found
@@ -126,7 +126,7 @@ def test_pending_transactions_move_the_pending_balance_only(scripted_index: Scri
             (first.txid, 1),
             (second.txid, 0),
         }
-        bobs = scripts.pending_coins(connection, bob, 10)
+        bobs = coins.pending_coins(connection, bob, 10)
         assert [coin.spent_by for coin in bobs] == [second.txid]
         assert scripts.pending_totals(connection, bob).delta == 0
 
@@ -154,7 +154,7 @@ def test_a_script_only_in_the_mempool_is_found_by_its_hash(scripted_index: Scrip
 KEYSET_QUERIES = {
     "received": scripts.received_query,
     "sent": scripts.sent_query,
-    "coins": scripts.coins_query,
+    "coins": coins.coins_query,
 }
 
 

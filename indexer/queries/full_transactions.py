@@ -8,13 +8,8 @@ from sqlalchemy import Connection, select
 from indexer.chain.encoding import Transaction, TxOutput, parse_block, parse_transaction
 from indexer.chain.network import Network
 from indexer.queries.blocks import BlockSummary
-from indexer.queries.transactions import (
-    Prevout,
-    Summary,
-    find_all_confirmed,
-    prevouts,
-    spent_by_all,
-)
+from indexer.queries.spends import Prevout, prevouts, spent_by_all
+from indexer.queries.transactions import Summary, find_all_confirmed
 from indexer.raw import RawSource
 from indexer.schema import mempool_input, mempool_tx, stale_block
 

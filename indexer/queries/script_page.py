@@ -8,18 +8,15 @@ from indexer.chain.address import address_of
 from indexer.chain.network import Network
 from indexer.chain.script import ScriptType, classify
 from indexer.keys import script_hash
+from indexer.queries.coins import Coin, PendingCoin, coins, pending_coins
 from indexer.queries.pulse import Pulse
 from indexer.queries.scripts import (
-    Coin,
     HistoryEntry,
-    PendingCoin,
     PendingEntry,
     PendingTotals,
     ScriptTotals,
     Sighting,
-    coins,
     history,
-    pending_coins,
     pending_history,
     pending_totals,
     sighting,

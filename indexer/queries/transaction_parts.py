@@ -10,16 +10,15 @@ from indexer.chain.network import Network
 from indexer.chain.script import ScriptType, classify, is_unspendable
 from indexer.chain.spend import Spend, explain_input
 from indexer.keys import script_key
-from indexer.queries.transactions import (
+from indexer.queries.spends import (
     CreatedOutput,
     SpentOutpoint,
-    Status,
-    Summary,
     confirmed_inputs,
     confirmed_outputs,
     unconfirmed_inputs,
     unconfirmed_outputs,
 )
+from indexer.queries.transactions import Status, Summary
 from indexer.schema import script
 
 PAGE_SIZE = 60  # inputs, and outputs, of one page: a batch of 50 with its change fits

@@ -5,14 +5,13 @@ from typing import Final
 from flask import Blueprint, Response, abort, request
 
 from indexer.chain.address import AddressError, script_of
+from indexer.queries.coins import coins, pending_coins
 from indexer.queries.full_transactions import confirmed_transactions, pending_transactions
 from indexer.queries.script_prefix import addresses_with_prefix
 from indexer.queries.scripts import (
     PendingTotals,
     ScriptTotals,
-    coins,
     history,
-    pending_coins,
     pending_history,
     pending_totals,
     script_with_hash,

@@ -7,14 +7,8 @@ from indexer.chain.encoding import hash_hex
 from indexer.chain.merkle import merkle_block, merkle_branch
 from indexer.queries.blocks import BlockHead, block_head, txids_of_block
 from indexer.queries.full_transactions import full_transaction, place_of
-from indexer.queries.transactions import (
-    Spender,
-    confirmed_outputs,
-    find_all_confirmed,
-    find_confirmed,
-    find_pending,
-    unconfirmed_outputs,
-)
+from indexer.queries.spends import Spender, confirmed_outputs, unconfirmed_outputs
+from indexer.queries.transactions import find_all_confirmed, find_confirmed, find_pending
 from webapp.api.json_shapes import Json, spend_json, status_json, transaction_json
 from webapp.api.responses import (
     bytes_answer,

@@ -7,10 +7,11 @@ from indexer.chain.encoding import TxInput, TxOutput, hash_hex
 from indexer.chain.network import Network
 from indexer.chain.script import CutPushError, ScriptType, classify, operations
 from indexer.queries.blocks import BlockHead
+from indexer.queries.coins import Coin, PendingCoin
 from indexer.queries.full_transactions import FullTransaction, Place
 from indexer.queries.mempool import PendingLine
-from indexer.queries.scripts import Coin, PendingCoin, PendingTotals, ScriptTotals
-from indexer.queries.transactions import Spender
+from indexer.queries.scripts import PendingTotals, ScriptTotals
+from indexer.queries.spends import Spender
 from webapp.api.asm import esplora_asm
 
 Json = dict[str, Any]

@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from indexer.chain.wire import hash_hex
+from indexer.queries.coins import Coin, coins, pending_coins
 from indexer.queries.script_events import pending_events
-from indexer.queries.scripts import (
-    Coin,
-    coins,
-    pending_coins,
-    pending_totals,
-    script_with_hash,
-    totals,
-)
+from indexer.queries.scripts import pending_totals, script_with_hash, totals
 from webapp.electrum.call import Call
 from webapp.electrum.limits import MAX_HISTORY
 from webapp.electrum.parameters import hash_bytes, refuse
