@@ -304,14 +304,16 @@ def test_postgresql_may_go_away(
     copies = 0
     copy = writing._copy
 
-    def cut_off(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    def cut_off(
+        connection: Connection, table: Table, names: str, rows: Sequence[tuple[object, ...]]
+    ) -> None:
         nonlocal copies
         copies += 1
         if copies % 11 == 0:
             process = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
             with database.autocommit() as other:
                 other.execute(text("SELECT pg_terminate_backend(:process)"), {"process": process})
-        copy(connection, table, rows)
+        copy(connection, table, names, rows)
 
     monkeypatch.setattr(writing, "_copy", cut_off)
     with running(indexer, stop):

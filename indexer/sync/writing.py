@@ -1,7 +1,6 @@
 """Many rows at once, by the fastest way each database has."""
 
 from collections.abc import Sequence
-from itertools import chain
 
 import psycopg
 from sqlalchemy import Connection, Table
@@ -9,25 +8,19 @@ from sqlalchemy import Connection, Table
 from indexer.database import DatabaseError
 
 _COPY_TYPES = {"BIGINT": "int8", "INTEGER": "int4", "SMALLINT": "int2", "BYTEA": "bytea"}
-_ROWS_AT_ONCE = 40  # in one statement: each statement gives up Python's lock and waits for it
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert rows, tuples in the order of the table's columns."""
-    if isinstance(connection.connection.driver_connection, psycopg.Connection):
-        if rows:
-            _copy(connection, table, rows)
+    if not rows:
         return
     names = ", ".join(column.name for column in table.columns)
-    marks = f"({', '.join('?' * len(table.columns))})"
-    into = f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608 (names of ours)
-    even = len(rows) - len(rows) % _ROWS_AT_ONCE
-    many = [
-        tuple(chain.from_iterable(rows[start : start + _ROWS_AT_ONCE]))
-        for start in range(0, even, _ROWS_AT_ONCE)
-    ]
-    execute_many(connection, into + ", ".join([marks] * _ROWS_AT_ONCE), many)
-    execute_many(connection, into + marks, rows[even:])
+    if isinstance(connection.connection.driver_connection, psycopg.Connection):
+        _copy(connection, table, names, rows)
+    else:
+        marks = ", ".join("?" * len(table.columns))
+        into = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608 (names of ours)
+        execute_many(connection, into, rows)
 
 
 def execute_many(connection: Connection, sql: str, rows: Sequence[tuple[object, ...]]) -> int:
@@ -39,10 +32,11 @@ def execute_many(connection: Connection, sql: str, rows: Sequence[tuple[object, 
     return connection.exec_driver_sql(sql, list(rows)).rowcount
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+def _copy(
+    connection: Connection, table: Table, names: str, rows: Sequence[tuple[object, ...]]
+) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    names = ", ".join(column.name for column in table.columns)
     types = [_COPY_TYPES[column.type.compile(connection.dialect)] for column in table.columns]
     into = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
     try:
