@@ -26,7 +26,7 @@ class ElectrumClient:
         plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = tls.wrap_socket(plain, server_hostname="localhost") if tls else plain
-        self._lines = self.socket.makefile("rb")
+        self._received = bytearray()
         self._ids = itertools.count()
         self.news: deque[tuple[str, list[Any]]] = deque()
 
@@ -39,7 +39,6 @@ class ElectrumClient:
         self.close()
 
     def close(self) -> None:
-        self._lines.close()
         self.socket.close()
 
     def call(self, method: str, *parameters: Any, **named: Any) -> Any:
@@ -84,9 +83,13 @@ class ElectrumClient:
             self.news.append((message["method"], message["params"]))
 
     def receive(self) -> Any:
-        line = self._lines.readline()
-        if not line.endswith(b"\n"):
-            raise ConnectionError("the server hung up")
+        while (end := self._received.find(b"\n")) < 0:
+            part = self.socket.recv(1 << 16)
+            if not part:
+                raise ConnectionError("the server hung up")
+            self._received += part
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
         return json.loads(line)
 
     def next_news(self) -> tuple[str, list[Any]]:
@@ -98,12 +101,13 @@ class ElectrumClient:
 
     def silent_for(self, seconds: float) -> bool:
         """Whether nothing comes for so long."""
-        if self.news:
+        if self.news or self._received:
             return False
         self.socket.settimeout(seconds)
         try:
-            return self.socket.recv(1, socket.MSG_PEEK) is None
+            self._received += self.socket.recv(1 << 16)
         except TimeoutError:
             return True
         finally:
             self.socket.settimeout(PATIENCE_SECONDS)
+        return False

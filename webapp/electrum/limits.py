@@ -16,6 +16,7 @@ class Limits:
 
     request_bytes: int = 1_000_000
     batch_requests: int = 2_000
+    answer_bytes: int = 32_000_000  # to one request or one batch
     subscriptions: int = 20_000
     cost_per_second: float = 500
     cost_at_once: float = 10_000

@@ -47,6 +47,10 @@ class ElectrumServer:
         self._addresses: Counter[str] = Counter()
         self._watching: asyncio.Task[None] | None = None
 
+    @property
+    def connection_count(self) -> int:
+        return len(self._sessions)
+
     async def listen(self, host: str, port: int, tls: SSLContext | None = None) -> int:
         """Accept connections from now on; the port, which was chosen if 0 was given. OSError."""
         if self._watching is None:

@@ -57,6 +57,7 @@ class Session:
         self._reader = reader
         self._writer = writer
         self._rpc = JSONRPCConnection(JSONRPCAutoDetect)
+        self._rpc.max_response_size = desk.limits.answer_bytes
         self._budget = Budget(desk.limits)
         self._version: Version | None = None  # None: server.version has not been called
         self._spoke = False
@@ -156,8 +157,12 @@ class Session:
 
     async def _send(self, message: bytes) -> int:
         self._writer.write(message + b"\n")
-        async with asyncio.timeout(self._desk.limits.sending_seconds):
-            await self._writer.drain()
+        try:
+            async with asyncio.timeout(self._desk.limits.sending_seconds):
+                await self._writer.drain()
+        except TimeoutError:
+            self.abort()  # a mere close would wait for the client to read
+            raise
         return len(message)
 
     async def _greet(

@@ -76,7 +76,7 @@ class Watcher:
         self._watched: dict[bytes, Watched] = {}
         self._doubtful: set[bytes] = set()  # read at another moment than the last look
         self._header_readers: dict[Reader, Moment] = {}  # of the tip that they know
-        self._moment: Moment | None = None  # of the last look
+        self.moment: Moment | None = None  # of the last look
         self._hurried = False  # look even if nothing moved since
         self._thread = ThreadPoolExecutor(1, "electrum-watcher")
 
@@ -86,7 +86,7 @@ class Watcher:
 
     def subscribe_headers(self, reader: Reader, knows: Moment) -> None:
         self._header_readers[reader] = knows
-        self._hurried |= knows != self._moment
+        self._hurried |= knows != self.moment
 
     async def subscribe(
         self,
@@ -104,7 +104,7 @@ class Watcher:
             watched = self._watched.get(script_hash)
             if watched is None:
                 watched = self._watched[script_hash] = Watched(state, state.status())
-                if moment != self._moment:
+                if moment != self.moment:
                     self._doubtful.add(script_hash)
                     self._hurried = True
         watched.readers.add(reader)
@@ -136,7 +136,7 @@ class Watcher:
                 for script_hash, watched in seen.items()
             }
             started = time.monotonic()
-            before, hurried, self._hurried = self._moment, self._hurried, False
+            before, hurried, self._hurried = self.moment, self._hurried, False
             try:
                 look = await loop.run_in_executor(self._thread, self._look, before, states, hurried)
             except (DBAPIError, DatabaseError) as error:
@@ -195,7 +195,7 @@ class Watcher:
                     reader.tell(message)
         self._doubtful = self._watched.keys() - settled
         self._hurried |= bool(self._doubtful)
-        self._moment = look.moment
+        self.moment = look.moment
 
 
 def header_words(connection: Connection, height: int) -> dict[str, Any]:
