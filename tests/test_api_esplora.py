@@ -197,6 +197,19 @@ def test_a_long_history_page_by_page(reference: Reference, get: Get) -> None:
     assert found == past
 
 
+def test_a_history_behind_a_transaction(reference: Reference, get: Get) -> None:
+    script = max(
+        (script for script in reference.touched if len(reference.pending_history(script)) > 1),
+        key=lambda script: len(reference.touched[script]),
+    )
+    waiting, past = reference.pending_history(script), reference.confirmed_history(script)
+    here = f"/scripthash/{scripthash(script)}/txs?after_txid="
+    behind = [reference.transaction(txid) for txid in [*waiting[1:], *past[:25]]]
+    same(get(here + hash_hex(waiting[0])), behind)
+    same(get(here + hash_hex(past[3])), [reference.transaction(txid) for txid in past[4:29]])
+    assert get(here + ABSENT) == []
+
+
 def test_coins_page_by_page(reference: Reference, get: Get) -> None:
     script = richest(reference)
     here = f"/scripthash/{scripthash(script)}/utxo"
@@ -377,6 +390,8 @@ def test_what_is_not_there(client: FlaskClient, path: str, status: int, body: st
 def test_pages_of_a_block_start_at_multiples(client: FlaskClient, reference: Reference) -> None:
     block = max(reference.blocks, key=lambda block: len(block.transactions))
     here = f"/api/block/{hash_hex(block.hash)}/txs"
+    assert client.get(f"{here}/undefined").data == client.get(here).data
+    assert client.get("/api/blocks/undefined").data == client.get("/api/blocks").data
     assert client.get(f"{here}/24").status_code == 400
     beyond = client.get(f"{here}/{25 * len(block.transactions)}")
     assert (beyond.status_code, beyond.text) == (404, "start index out of range")

@@ -14,16 +14,19 @@ from indexer.queries.blocks import (
 )
 from indexer.queries.full_transactions import transactions_of_block
 from indexer.queries.transactions import find_at
+from webapp.api.describe import BINARY, TEXT, Hash, Hex, WholeNumber, describe
 from webapp.api.json_shapes import block_json, transaction_json
 from webapp.api.responses import (
     bytes_answer,
     is_settled,
     json_answer,
+    lenient_number,
     not_found,
     parse_hash,
     parse_number,
     text_answer,
 )
+from webapp.api.shapes import BlockShape, BlockStatusShape, TransactionShape
 from webapp.context import connection, network, raw, required_pulse
 from webapp.limits import costly
 
@@ -34,7 +37,9 @@ blueprint = Blueprint("esplora_blocks", __name__, url_prefix="/api")
 
 
 @blueprint.get("/block/<block_hash>")
+@describe(BlockShape, errors=(400, 404))
 def show(block_hash: str) -> Response:
+    """A block, also one that was reorganised out."""
     head = block_head(connection(), parse_hash(block_hash))
     if head is None:
         not_found("Block")
@@ -42,8 +47,9 @@ def show(block_hash: str) -> Response:
 
 
 @blueprint.get("/block/<block_hash>/header")
+@describe(Hex, media=TEXT, errors=(400, 404))
 def show_header(block_hash: str) -> Response:
-    """The 80 bytes that the proof of work covers."""
+    """A block's header in hexadecimal: the 80 bytes that the proof of work covers."""
     head = block_head(connection(), parse_hash(block_hash))
     if head is None:
         not_found("Block")
@@ -51,8 +57,12 @@ def show_header(block_hash: str) -> Response:
 
 
 @blueprint.get("/block/<block_hash>/status")
+@describe(BlockStatusShape, errors=(400,))
 def show_status(block_hash: str) -> Response:
-    """Of any hash: what nobody knows is not in the best chain."""
+    """Whether a block is in the best chain.
+
+    Of any hash: what nobody knows is not in it.
+    """
     found = find_block(connection(), parse_hash(block_hash))
     if found is None or found.summary.stale:
         return json_answer({"in_best_chain": False, "height": None, "next_best": None})
@@ -64,9 +74,14 @@ def show_status(block_hash: str) -> Response:
 @blueprint.get("/block/<block_hash>/txs")
 @blueprint.get("/block/<block_hash>/txs/<start>")
 @costly
+@describe(list[TransactionShape], errors=(400, 404))
 def show_transactions(block_hash: str, start: str = "0") -> Response:
+    """25 transactions of a block, from a position on that is a multiple of 25.
+
+    A start that is no number counts as none: clients write "undefined".
+    """
     found = _find(block_hash)
-    first = parse_number(start)
+    first = lenient_number(start) or 0
     if first % TRANSACTIONS_PER_PAGE:
         abort(400, f"start index must be a multiple of {TRANSACTIONS_PER_PAGE}")
     if first >= found.summary.tx_count:
@@ -79,12 +94,16 @@ def show_transactions(block_hash: str, start: str = "0") -> Response:
 
 @blueprint.get("/block/<block_hash>/txids")
 @costly
+@describe(list[Hash], errors=(400, 404))
 def show_txids(block_hash: str) -> Response:
+    """All txids of a block, in its order."""
     return json_answer([hash_hex(txid) for txid in _txids(_find(block_hash))], settled=True)
 
 
 @blueprint.get("/block/<block_hash>/txid/<index>")
+@describe(Hash, media=TEXT, errors=(400, 404))
 def show_txid(block_hash: str, index: str) -> Response:
+    """The txid at a position of a block."""
     found = _find(block_hash)
     position = parse_number(index)
     if position >= found.summary.tx_count:
@@ -99,13 +118,17 @@ def show_txid(block_hash: str, index: str) -> Response:
 
 @blueprint.get("/block/<block_hash>/raw")
 @costly
+@describe(bytes, media=BINARY, errors=(400, 404))
 def show_raw(block_hash: str) -> Response:
+    """The block as on the wire."""
     found = _find(block_hash)
     return bytes_answer(raw().block(connection(), found.summary.hash), settled=True)
 
 
 @blueprint.get("/block-height/<height>")
+@describe(Hash, media=TEXT, errors=(400, 404))
 def show_hash(height: str) -> Response:
+    """The hash of the block at a height."""
     wanted = parse_number(height)
     found = hash_at(connection(), wanted) if wanted < 2**31 else None
     if found is None:
@@ -115,8 +138,13 @@ def show_hash(height: str) -> Response:
 
 @blueprint.get("/blocks")
 @blueprint.get("/blocks/<start>")
+@describe(list[BlockShape], errors=(400, 404))
 def show_list(start: str | None = None) -> Response:
-    wanted = None if start is None else parse_number(start)
+    """10 blocks from a height downwards, or from the tip.
+
+    A start that is no number counts as none: clients write "undefined".
+    """
+    wanted = None if start is None else lenient_number(start)
     if wanted is not None and wanted > required_pulse().tip_height:
         not_found("Block")
     heads = block_heads(connection(), wanted, BLOCKS_PER_PAGE)
@@ -124,12 +152,16 @@ def show_list(start: str | None = None) -> Response:
 
 
 @blueprint.get("/blocks/tip/height")
+@describe(WholeNumber, media=TEXT, errors=(404,))
 def show_tip_height() -> ResponseReturnValue:
+    """The height of the latest block."""
     return text_answer(str(_tip_height()))
 
 
 @blueprint.get("/blocks/tip/hash")
+@describe(Hash, media=TEXT, errors=(404,))
 def show_tip_hash() -> Response:
+    """The hash of the latest block."""
     _tip_height()
     return text_answer(hash_hex(required_pulse().tip_hash))
 

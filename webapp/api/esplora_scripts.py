@@ -18,8 +18,10 @@ from indexer.queries.scripts import (
     totals,
 )
 from indexer.queries.transactions import find_confirmed
+from webapp.api.describe import Hash, WholeNumber, describe
 from webapp.api.json_shapes import Json, coin_json, totals_json, transaction_json
 from webapp.api.responses import indexed_pulse, json_answer, parse_hash, parse_number
+from webapp.api.shapes import AddressShape, CoinShape, ScriptHashShape, TransactionShape
 from webapp.context import connection, network, raw
 from webapp.limits import costly
 
@@ -34,7 +36,9 @@ blueprint = Blueprint("esplora_scripts", __name__, url_prefix="/api")
 
 @blueprint.get("/address/<name>", defaults={"kind": "address"})
 @blueprint.get("/scripthash/<name>", defaults={"kind": "scripthash"})
+@describe(AddressShape | ScriptHashShape, errors=(400,))
 def show(kind: str, name: str) -> Response:
+    """Sums of an address or script, of the chain and of the mempool."""
     script = _script(kind, name)
     indexed_pulse()
     confirmed = ScriptTotals() if script is None else totals(connection(), script)
@@ -50,16 +54,32 @@ def show(kind: str, name: str) -> Response:
 
 @blueprint.get("/address/<name>/txs", defaults={"kind": "address"})
 @blueprint.get("/scripthash/<name>/txs", defaults={"kind": "scripthash"})
+@describe(list[TransactionShape], query={"after_txid": Hash}, errors=(400,))
 def show_transactions(kind: str, name: str) -> Response:
-    """The newest unconfirmed transactions, then the newest of the chain."""
+    """The newest unconfirmed transactions, then the newest of the chain.
+
+    `after_txid`, which mempool.space knows: those behind that one.
+    """
     script = _script(kind, name)
     indexed_pulse()
-    return json_answer(_pending(script) + _confirmed(script, None))
+    after = request.args.get("after_txid")
+    if after is None:
+        return json_answer(_pending(script) + _confirmed(script, None))
+    seen = find_confirmed(connection(), parse_hash(after))
+    if seen is not None:
+        return json_answer(_confirmed(script, seen.tx_id))
+    waiting = _pending(script)
+    names = [each["txid"] for each in waiting]
+    if after not in names:
+        return json_answer([])
+    return json_answer(waiting[names.index(after) + 1 :] + _confirmed(script, None))
 
 
 @blueprint.get("/address/<name>/txs/mempool", defaults={"kind": "address"})
 @blueprint.get("/scripthash/<name>/txs/mempool", defaults={"kind": "scripthash"})
+@describe(list[TransactionShape], errors=(400,))
 def show_pending(kind: str, name: str) -> Response:
+    """The newest unconfirmed transactions, up to 50."""
     return json_answer(_pending(_script(kind, name)))
 
 
@@ -67,8 +87,11 @@ def show_pending(kind: str, name: str) -> Response:
 @blueprint.get("/scripthash/<name>/txs/chain", defaults={"kind": "scripthash"})
 @blueprint.get("/address/<name>/txs/chain/<last_seen>", defaults={"kind": "address"})
 @blueprint.get("/scripthash/<name>/txs/chain/<last_seen>", defaults={"kind": "scripthash"})
+@describe(list[TransactionShape], errors=(400,))
 def show_confirmed(kind: str, name: str, last_seen: str | None = None) -> Response:
-    """Nothing follows a transaction that the chain does not have, or does not have any more."""
+    """Confirmed transactions, newest first, 25 at a time.
+
+    Nothing follows a transaction that the chain does not have, or does not have any more."""
     script = _script(kind, name)
     indexed_pulse()
     before = None
@@ -83,8 +106,9 @@ def show_confirmed(kind: str, name: str, last_seen: str | None = None) -> Respon
 @blueprint.get("/address/<name>/utxo", defaults={"kind": "address"})
 @blueprint.get("/scripthash/<name>/utxo", defaults={"kind": "scripthash"})
 @costly
+@describe(list[CoinShape], query={"limit": WholeNumber, "after": str}, errors=(400, 404))
 def show_coins(kind: str, name: str) -> Response:
-    """All that no transaction spends, unconfirmed ones first, then the newest.
+    """Outputs that no transaction spends, unconfirmed ones first, then the newest.
 
     Beyond Esplora: `limit` and `after` (txid:vout of the last one seen) page through coins of any
     number.
@@ -103,6 +127,7 @@ def show_coins(kind: str, name: str) -> Response:
 
 @blueprint.get("/address-prefix/<prefix>")
 @costly
+@describe(list[str], errors=())
 def show_addresses(prefix: str) -> Response:
     """Addresses that begin so and that the latest outputs pay."""
     return json_answer(addresses_with_prefix(connection(), network(), prefix, PREFIX_RESULTS))

@@ -69,8 +69,16 @@ def parse_hash(text: str) -> bytes:
 
 def parse_number(text: str) -> int:
     """A whole number of the path; 400 where it is none."""
-    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
+    number = lenient_number(text)
+    if number is None:
         abort(400, "Invalid number")
+    return number
+
+
+def lenient_number(text: str) -> int | None:
+    """A whole number of the path, None where it is none."""
+    if not text.isascii() or not text.isdigit() or len(text) > MOST_DIGITS:
+        return None
     return int(text)
 
 

@@ -14,12 +14,12 @@ from indexer.chain.address import address_of
 from indexer.chain.encoding import hash_hex
 from indexer.chain.network import Network
 from indexer.queries.block_statistics import BlockStatistics, block_statistics
-from indexer.queries.blocks import BlockHead, block_heads, hash_at, height_at
+from indexer.queries.blocks import BlockHead, block_head, block_heads, hash_at, height_at
 from indexer.queries.difficulty import difficulty
 from webapp.api.asm import esplora_asm
 from webapp.api.describe import Hash, Hex, WholeNumber, describe
 from webapp.api.json_shapes import block_json
-from webapp.api.responses import is_settled, json_answer, not_found, parse_number
+from webapp.api.responses import is_settled, json_answer, not_found, parse_hash, parse_number
 from webapp.api.shapes import Amount, BlockShape, FeeRate, Time
 from webapp.context import connection, network, required_pulse
 from webapp.limits import costly
@@ -141,6 +141,17 @@ def show_blocks(height: str | None = None) -> Response:
     if wanted is not None and wanted > required_pulse().tip_height:
         not_found("Block")
     return json_answer(extended_blocks(wanted, BLOCKS_PER_PAGE), settled=is_settled(wanted))
+
+
+@blueprint.get("/block/<block_hash>")
+@describe(ExtendedBlockShape, errors=(400, 404))
+def show_block(block_hash: str) -> Response:
+    """A block of the best chain with its statistics."""
+    wanted = parse_hash(block_hash)
+    head = block_head(connection(), wanted)
+    if head is None or hash_at(connection(), head.height) != wanted:
+        not_found("Block")
+    return json_answer(extended_blocks(head.height, 1)[0], settled=is_settled(head.height))
 
 
 @blueprint.get("/mining/blocks/timestamp/<timestamp>")
