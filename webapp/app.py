@@ -28,6 +28,7 @@ from webapp.api import (
     esplora_mempool,
     esplora_scripts,
     esplora_transactions,
+    openapi,
     v1_addresses,
     v1_blocks,
     v1_fees,
@@ -64,6 +65,7 @@ API: tuple[Blueprint, ...] = (
     v1_addresses.blueprint,
     v1_blocks.blueprint,
     v1_socket.blueprint,
+    openapi.blueprint,
 )
 for _part in API:
     limits.api_limit(_part)

@@ -8,7 +8,9 @@ from flask import Blueprint, Response, abort, request
 
 from indexer.chain.encoding import hash_hex
 from indexer.node.base import NodeError, PackageResult, TransactionRejectedError, Verdict
+from webapp.api.describe import TEXT, Body, Hash, Hex, describe
 from webapp.api.responses import json_answer, text_answer
+from webapp.api.shapes import PackageShape
 from webapp.broadcast import broadcast, broadcast_package
 from webapp.context import network
 from webapp.limits import costly
@@ -21,8 +23,12 @@ blueprint = Blueprint("esplora_broadcast", __name__, url_prefix="/api")
 
 @blueprint.post("/tx")
 @costly
+@describe(Hash, media=TEXT, body=Body(Hex, TEXT), errors=(400, 503))
 def send() -> Response:
-    """The body is the transaction in hexadecimal; the answer is its txid."""
+    """Send a transaction.
+
+    The body is the transaction in hexadecimal; the answer is its txid.
+    """
     raw = _parse_hex(request.get_data(as_text=True).strip())
     try:
         return text_answer(hash_hex(broadcast(raw)))
@@ -34,8 +40,17 @@ def send() -> Response:
 
 @blueprint.post("/txs/package")
 @costly
+@describe(
+    PackageShape,
+    query={"maxfeerate": float, "maxburnamount": float},
+    body=Body(list[Hex]),
+    errors=(400, 503),
+)
 def send_package() -> Response:
-    """The body is a JSON array of transactions in hexadecimal; the answer is submitpackage's."""
+    """Send a child behind its parents.
+
+    The body is a JSON array of transactions in hexadecimal; the answer is submitpackage's.
+    """
     raws = parse_transactions()
     try:
         result = broadcast_package(

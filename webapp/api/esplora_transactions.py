@@ -9,6 +9,7 @@ from indexer.queries.blocks import BlockHead, block_head, txids_of_block
 from indexer.queries.full_transactions import full_transaction, place_of
 from indexer.queries.spends import Spender, confirmed_outputs, unconfirmed_outputs
 from indexer.queries.transactions import find_all_confirmed, find_confirmed, find_pending
+from webapp.api.describe import BINARY, TEXT, Hex, describe
 from webapp.api.json_shapes import Json, spend_json, status_json, transaction_json
 from webapp.api.responses import (
     bytes_answer,
@@ -20,13 +21,16 @@ from webapp.api.responses import (
     parse_number,
     text_answer,
 )
+from webapp.api.shapes import MerkleProofShape, SpendShape, StatusShape, TransactionShape
 from webapp.context import connection, network, raw
 
 blueprint = Blueprint("esplora_transactions", __name__, url_prefix="/api/tx")
 
 
 @blueprint.get("/<txid>")
+@describe(TransactionShape, errors=(400, 404))
 def show(txid: str) -> Response:
+    """A transaction of the chain or of the mempool."""
     full = full_transaction(connection(), raw(), parse_hash(txid))
     if full is None:
         not_found("Transaction")
@@ -35,8 +39,12 @@ def show(txid: str) -> Response:
 
 
 @blueprint.get("/<txid>/status")
+@describe(StatusShape, errors=(400,))
 def show_status(txid: str) -> Response:
-    """Of any txid: what nobody knows is not confirmed."""
+    """Whether a transaction is confirmed, and where.
+
+    Of any txid: what nobody knows is not confirmed.
+    """
     summary = find_confirmed(connection(), parse_hash(txid))
     if summary is None:
         return json_answer(status_json(None))
@@ -44,20 +52,25 @@ def show_status(txid: str) -> Response:
 
 
 @blueprint.get("/<txid>/hex")
+@describe(Hex, media=TEXT, errors=(400, 404))
 def show_hex(txid: str) -> Response:
+    """The transaction in hexadecimal."""
     data, settled = _bytes(parse_hash(txid))
     return text_answer(data.hex(), settled=settled)
 
 
 @blueprint.get("/<txid>/raw")
+@describe(bytes, media=BINARY, errors=(400, 404))
 def show_raw(txid: str) -> Response:
+    """The transaction as on the wire."""
     data, settled = _bytes(parse_hash(txid))
     return bytes_answer(data, settled=settled)
 
 
 @blueprint.get("/<txid>/merkle-proof")
+@describe(MerkleProofShape, errors=(400, 404))
 def show_merkle_proof(txid: str) -> Response:
-    """As the Electrum protocol's get_merkle."""
+    """The proof that a block holds a transaction, as the Electrum protocol's get_merkle."""
     head, txids, position = _proven(parse_hash(txid))
     branch = [hash_hex(each) for each in merkle_branch(txids, position)]
     proof = {"block_height": head.height, "merkle": branch, "pos": position}
@@ -65,16 +78,21 @@ def show_merkle_proof(txid: str) -> Response:
 
 
 @blueprint.get("/<txid>/merkleblock-proof")
+@describe(Hex, media=TEXT, errors=(400, 404))
 def show_merkleblock_proof(txid: str) -> Response:
-    """As Core's gettxoutproof."""
+    """The same proof as Core's gettxoutproof."""
     head, txids, position = _proven(parse_hash(txid))
     proof = merkle_block(head.header.serialize80(), txids, position)
     return text_answer(proof.hex(), settled=is_settled(head.height))
 
 
 @blueprint.get("/<txid>/outspend/<vout>")
+@describe(SpendShape, errors=(400, 404))
 def show_outspend(txid: str, vout: str) -> Response:
-    """Of any outpoint: what nobody knows is not spent."""
+    """Whether an output is spent, and by whom.
+
+    Of any outpoint: what nobody knows is not spent.
+    """
     wanted, number = parse_hash(txid), parse_number(vout)
     indexed_pulse()
     spenders = _spenders(connection(), wanted, number, 1) or [None]
@@ -82,7 +100,9 @@ def show_outspend(txid: str, vout: str) -> Response:
 
 
 @blueprint.get("/<txid>/outspends")
+@describe(list[SpendShape], errors=(400, 404))
 def show_outspends(txid: str) -> Response:
+    """Who spends the outputs of a transaction."""
     wanted = parse_hash(txid)
     indexed_pulse()
     spenders = _spenders(connection(), wanted, 0, None)
