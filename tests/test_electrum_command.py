@@ -1,13 +1,11 @@
 """`satchel electrum` as people run it: TCP and TLS, signals, and mistakes in the settings."""
 
 import contextlib
-import os
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.electrum_client import ElectrumClient
+from tests.fixtures_electrum import clean_environment, electrum_command, free_port
 from tests.fixtures_site import Site
 from webapp.cli import main
-from webapp.config import PREFIX
 
 OPENSSL = shutil.which("openssl")
 
@@ -50,47 +48,25 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return made
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def environment(demo_site: Site, tmp_path: Path) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return clean | {
-        "SATCHEL_NETWORK": "bitcoin-regtest",
-        "SATCHEL_NODE_URL": "embedded",
-        "SATCHEL_DATABASE_URL": demo_site.database.url.render_as_string(),
-        "SATCHEL_DATA_DIRECTORY": str(tmp_path),
-    }
+    return clean_environment(demo_site, tmp_path)
 
 
 @pytest.fixture
 def running(
-    environment: dict[str, str], certificate: Certificate
+    demo_site: Site, tmp_path: Path, certificate: Certificate
 ) -> Iterator[tuple[subprocess.Popen[str], int, int]]:
-    port, tls_port = free_port(), free_port()
+    tls_port = free_port()
     settings = {
-        "SATCHEL_ELECTRUM_PORT": str(port),
         "SATCHEL_ELECTRUM_TLS_PORT": str(tls_port),
         "SATCHEL_ELECTRUM_TLS_CERTIFICATE": str(certificate.certificate),
         "SATCHEL_ELECTRUM_TLS_KEY": str(certificate.key),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "webapp", "electrum"],
-        env=environment | settings,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    said = [process.stdout.readline() for _ in range(2)]
-    assert f"127.0.0.1:{port}:t" in said[0]
-    assert f"127.0.0.1:{tls_port}:s" in said[1]
-    yield process, port, tls_port
-    process.kill()
-    process.wait()
+    with electrum_command(demo_site, tmp_path, **settings) as (process, port):
+        assert process.stdout is not None
+        assert f"127.0.0.1:{tls_port}:s" in process.stdout.readline()
+        yield process, port, tls_port
 
 
 def test_both_doors_and_an_orderly_end(

@@ -1,7 +1,7 @@
 """The command `satchel electrum`: open the parts, serve until told to stop, close them."""
 
 import asyncio
-import logging
+import resource
 import signal
 import ssl
 
@@ -13,9 +13,10 @@ from webapp.broadcast import open_broadcaster
 from webapp.commands import open_database, open_node
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.electrum.call import Sources
+from webapp.electrum.limits import Limits
 from webapp.electrum.server import ElectrumServer
 
-logger = logging.getLogger(__name__)
+OTHER_FILES = 200  # databases, logs, the node
 
 
 def run_electrum(settings: Settings) -> None:
@@ -55,6 +56,7 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _allow_many_connections()
     server = ElectrumServer(database, sources)
     try:
         for name, port, context in (
@@ -66,6 +68,15 @@ async def _serve(
         await stop.wait()
     finally:
         await server.close()
+
+
+def _allow_many_connections() -> None:
+    """Each one is a file to the system, which often starts programs with a limit of 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = Limits().connections + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 async def _listen(
