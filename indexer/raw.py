@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Integer, case, cast, func, select
 
 from indexer.chain.encoding import (
     Block,
@@ -20,7 +20,7 @@ from indexer.node.base import Node, NodeError
 from indexer.schema import block, raw_block, tx
 
 HEADER_SIZE = 80
-COUNT_SIZES = ((0xFD, 1), (0x10000, 3), (0x100000000, 5))  # of a varint below each limit
+COUNT_SIZES = ((0xFD, 1), (0x10000, 3))  # of a varint below each limit; 5 above
 REMEMBERED_BLOCKS = 16
 PARSED_BLOCKS = 2  # kept whole for who reads one page by page
 
@@ -172,9 +172,9 @@ class RawSource:
             .scalar_subquery()
         )
         count_size = case(
-            *((block.c.tx_count < limit, size) for limit, size in COUNT_SIZES), else_=9
+            *((block.c.tx_count < limit, size) for limit, size in COUNT_SIZES), else_=5
         )
-        start = 1 + HEADER_SIZE + count_size + before
+        start = cast(1 + HEADER_SIZE + count_size + before, Integer)  # PostgreSQL sums to bigint
         rows = connection.execute(
             select(tx.c.txid, func.substr(raw_block.c.raw, start, tx.c.size).label("raw"))
             .join(block, block.c.height == tx.c.height)
