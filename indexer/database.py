@@ -256,4 +256,5 @@ def _connect(engine: Engine) -> Connection:
 
 def _explained(engine: Engine, what: str, error: DBAPIError) -> DatabaseError:
     name = engine.url.render_as_string(hide_password=True)
-    return DatabaseError(f"The database {name} {what}: {error.orig}")
+    reason = " ".join(str(error.orig).split())  # the server's hints are on lines of their own
+    return DatabaseError(f"The database {name} {what}: {reason}")

@@ -94,7 +94,7 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         arguments = ("demo", "--data-directory", str(tmp_path), "--port", port)
         result = run_satchel(*arguments, directory=tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"satchel: port: found 127.0.0.1:{port}, which cannot be used")
+    assert result.stderr.startswith(f"satchel: host, port: found 127.0.0.1:{port}, which cannot")
     assert result.stderr.count("\n") == 1
 
 

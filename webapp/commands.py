@@ -15,17 +15,21 @@ from indexer.node.base import Node
 from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
+from indexer.queries.pulse import read_pulse
 from indexer.sync.indexer import Indexer
 from webapp.app import create_app
 from webapp.broadcast import NODE_DIRECTORY
-from webapp.config import EMBEDDED, ConfigError, Settings
-from webapp.server import serve
+from webapp.config import EMBEDDED, ConfigError, Settings, describe
+from webapp.server import require_free_address, serve
 
 logger = logging.getLogger(__name__)
 
 
 def open_database(settings: Settings, *, upgrade: bool) -> Database:
-    """The network's index; with `upgrade`, its tables are made or brought up to date first."""
+    """The network's index; with `upgrade`, its tables are made or brought up to date first.
+
+    Raises DatabaseError, and ConfigError where it is another network's.
+    """
     if settings.database_url is None:
         try:
             settings.data_directory.mkdir(parents=True, exist_ok=True)
@@ -37,7 +41,21 @@ def open_database(settings: Settings, *, upgrade: bool) -> Database:
     database = Database.open(settings.database)
     if upgrade:
         database.upgrade()
+    else:
+        database.require_schema()
+    _require_network(database, settings)
     return database
+
+
+def _require_network(database: Database, settings: Settings) -> None:
+    with database.read() as connection:
+        pulse = read_pulse(connection)
+    if pulse is not None and pulse.network != settings.network:
+        raise ConfigError(
+            f"database_url: found the index of {pulse.network} in "
+            f"{describe(settings)['database_url']}, expected that of {settings.network} or an "
+            "empty database; give each network one of its own"
+        )
 
 
 def open_node(settings: Settings) -> Node:
@@ -87,6 +105,7 @@ def run_index(settings: Settings) -> None:
 
 def run_web(settings: Settings) -> None:
     """Serve pages until SIGTERM or Ctrl-C."""
+    require_free_address(settings)
     database = open_database(settings, upgrade=True)
     node = None if settings.node == EMBEDDED else open_node(settings)
     app = create_app(settings, database, node)
@@ -96,7 +115,6 @@ def run_web(settings: Settings) -> None:
 def run_check(settings: Settings, sample: int | None) -> int:
     """Print what `check` finds; the exit status: 0 if all agrees, 1 if not."""
     database = open_database(settings, upgrade=False)
-    database.require_schema()
     node = open_node(settings)
     try:
         with tqdm(unit=" blocks", disable=None, leave=False) as bar:

@@ -3,6 +3,7 @@
 import gc
 import os
 import resource
+import socket
 from types import FrameType
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
+from webapp.config import ConfigError, Settings
 from webapp.context import EXTENSION
 
 THREADS = 128  # per process; a live stream holds one, see app.MAX_READERS
@@ -61,6 +63,20 @@ def serve(app: Flask, *, host: str, port: int, processes: int | None = None) -> 
     }
     gc.freeze()  # workers share what is loaded by now, and need not take it apart when they end
     Server(app, options).run()
+
+
+def require_free_address(settings: Settings) -> None:
+    """Say in words, and at once, what gunicorn would try five times and then give up."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.create_server((settings.host, settings.port), family=family):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"host, port: found {settings.host}:{settings.port}, which cannot be used "
+            f"({error.strerror}); expected an address of this machine and a free port, "
+            f"for example --port {settings.port + 1}"
+        ) from error
 
 
 def _allow_many_connections() -> None:

@@ -4,7 +4,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from webapp.commands import open_database, stop_on_signals
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.demo.economy import Economy
 from webapp.demo.live import run_live
+from webapp.server import require_free_address
 
 STOP_SECONDS = 4
 HISTORY_COMPLETE = "history-complete"
@@ -60,7 +60,7 @@ def run_demo(settings: Settings, options: DemoOptions) -> None:
         if running is not None:
             _tell_running(running, directory, options)
             return
-        _require_free_port(settings)
+        require_free_address(settings)
         stop = stop_on_signals()
         reorganise = threading.Event()
         signal.signal(signal.SIGUSR1, lambda _number, _frame: reorganise.set())
@@ -208,17 +208,6 @@ def _tell_running(process: int, directory: Path, options: DemoOptions) -> None:
         )
     os.kill(process, signal.SIGUSR1)
     click.echo(f"told the running demo (process {process}) to reorganise its chain")
-
-
-def _require_free_port(settings: Settings) -> None:
-    try:
-        with socket.create_server((settings.host, settings.port)):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"port: found {settings.host}:{settings.port}, which cannot be used "
-            f"({error.strerror}); expected a free port, for example --port {settings.port + 1}"
-        ) from error
 
 
 def _forget(settings: Settings) -> None:
