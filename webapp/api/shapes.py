@@ -9,6 +9,9 @@ from webapp.api.describe import Hash, Hex, WholeNumber
 
 Amount = Annotated[int, Field(ge=0, description="in the smallest unit")]
 FeeRate = Annotated[float, Field(ge=0, description="smallest unit per virtual byte")]
+FeeBar = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="a fee rate, and virtual bytes")
+]
 Time = Annotated[int, Field(description="seconds since 1970, UTC")]
 
 
@@ -122,7 +125,7 @@ class MempoolShape(TypedDict):
     count: WholeNumber
     vsize: WholeNumber
     total_fee: Amount
-    fee_histogram: list[tuple[FeeRate, WholeNumber]]
+    fee_histogram: list[FeeBar]
 
 
 class RecentShape(TypedDict):
