@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.chain.encoding import hash256, parse_block
-from indexer.chain.merkle import fold, merkle_branch, merkle_root
+from indexer.chain.merkle import fold, merkle_block, merkle_branch, merkle_root
 from tests.chain_files import BLOCK_FILES, network_of
+from tests.esplora_reference import partial_root
 
 hashes = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=40)
 
@@ -45,3 +46,11 @@ def test_no_leaf() -> None:
     for index in (-1, 1):
         with pytest.raises(ValueError, match="no leaf"):
             merkle_branch([b"leaf"], index)
+
+
+@given(hashes, st.data())
+def test_a_merkleblock_proves_its_leaf_alone(leaves: list[bytes], data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, len(leaves) - 1))
+    proof = merkle_block(bytes(80), leaves, index)
+    assert proof[:84] == bytes(80) + len(leaves).to_bytes(4, "little")
+    assert partial_root(proof[84:], len(leaves)) == (merkle_root(leaves), [(index, leaves[index])])
