@@ -40,8 +40,9 @@ def electrum_server(
     stop = asyncio.Event()
 
     async def serve() -> None:
-        sources = Sources(site.node.network, RawSource(site.node.network), site.node)
-        server = ElectrumServer(site.database, sources, limits)
+        network = site.node.network
+        sources = Sources(network, site.database, RawSource(network, site.node), site.node)
+        server = ElectrumServer(sources, limits)
         port = await server.listen("127.0.0.1", 0)
         tls_port = await server.listen("127.0.0.1", 0, tls) if tls else 0
         running.append(RunningServer(server, port, tls_port))

@@ -220,21 +220,6 @@ def block_transactions(
     return tuple(_line(row, row.tx_id - first_tx_id) for row in rows)
 
 
-def block_txids(connection: Connection, height: int) -> tuple[bytes, ...]:
-    """All txids of a best chain's block in its order: the leaves of its Merkle tree."""
-    row = connection.execute(
-        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == height)
-    ).first()
-    if row is None:
-        return ()
-    txids = connection.scalars(
-        select(tx.c.txid)
-        .where(tx.c.tx_id >= row.first_tx_id, tx.c.tx_id < row.first_tx_id + row.tx_count)
-        .order_by(tx.c.tx_id)
-    )
-    return tuple(bytes(txid) for txid in txids)
-
-
 def newest_transactions(connection: Connection, count: int) -> tuple[TxLine, ...]:
     """The last transactions of the chain, newest first; `position` counts from the newest."""
     rows = connection.execute(select(tx).order_by(tx.c.tx_id.desc()).limit(count))

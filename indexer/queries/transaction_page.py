@@ -9,7 +9,7 @@ from indexer.chain.merkle import MerkleFold, fold, merkle_branch
 from indexer.chain.network import Network
 from indexer.chain.script import ScriptType
 from indexer.keys import TxFlag
-from indexer.queries.blocks import block_fee_rates, block_txids
+from indexer.queries.blocks import block_fee_rates, txids_of_block
 from indexer.queries.packages import Package, package
 from indexer.queries.pulse import Pulse
 from indexer.queries.replacements import Timeline, Version, timeline
@@ -225,7 +225,7 @@ def _proof(connection: Connection, summary: Summary) -> MerkleProof | None:
     header = connection.scalar(select(block.c.header).where(block.c.height == summary.height))
     if header is None or summary.height is None:
         return None
-    txids = block_txids(connection, summary.height)
+    txids = txids_of_block(connection, summary.height)
     branch = merkle_branch(txids, summary.position)
     return MerkleProof(
         position=summary.position,

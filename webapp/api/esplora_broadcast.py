@@ -2,18 +2,19 @@
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, abort, request
 
 from indexer.chain.encoding import hash_hex
-from indexer.node.base import NodeError, PackageResult, TransactionRejectedError, Verdict
+from indexer.node.base import NodeError, TransactionRejectedError
 from webapp.api.describe import TEXT, Body, Hash, Hex, describe
 from webapp.api.responses import json_answer, text_answer
 from webapp.api.shapes import PackageShape
 from webapp.broadcast import broadcast, broadcast_package
 from webapp.context import network
 from webapp.limits import costly
+from webapp.package_words import package_words
 
 MOST_IN_PACKAGE: Final = 25
 MOST_COINS: Final = 21_000_000_000  # of a limit: more than any chain has
@@ -62,7 +63,7 @@ def send_package() -> Response:
         abort(400, rpc_error("submitpackage", error))
     except NodeError as error:
         abort(503, str(error))
-    return json_answer(package_json(result))
+    return json_answer(package_words(result, network()))
 
 
 def parse_transactions() -> list[bytes]:
@@ -79,35 +80,6 @@ def rpc_error(method: str, error: TransactionRejectedError) -> str:
     """A refusal in the form that wallets take apart."""
     said = json.dumps({"code": error.code, "message": error.reason}, separators=(",", ":"))
     return f"{method} RPC error: {said}"
-
-
-def package_json(result: PackageResult) -> dict[str, Any]:
-    return {
-        "package_msg": result.message,
-        "tx-results": {hash_hex(each.wtxid): _member_json(each) for each in result.verdicts},
-        "replaced-transactions": [hash_hex(txid) for txid in result.replaced],
-    }
-
-
-def fees_json(verdict: Verdict) -> dict[str, Any]:
-    """Fees in coins, as Core's methods write them."""
-    fees: dict[str, Any] = {"base": _in_coins(verdict.fee or 0)}
-    if verdict.effective_rate is not None:
-        fees["effective-feerate"] = _in_coins(verdict.effective_rate)
-        fees["effective-includes"] = [hash_hex(each) for each in verdict.effective_includes]
-    return fees
-
-
-def _member_json(verdict: Verdict) -> dict[str, Any]:
-    shape: dict[str, Any] = {"txid": hash_hex(verdict.txid)}
-    if verdict.other_wtxid is not None:
-        shape["other-wtxid"] = hash_hex(verdict.other_wtxid)
-    if verdict.vsize is not None:
-        shape["vsize"] = verdict.vsize
-        shape["fees"] = fees_json(verdict)
-    if verdict.reason is not None:
-        shape["error"] = verdict.reason
-    return shape
 
 
 def _parse_hex(text: str) -> bytes:
@@ -129,7 +101,3 @@ def coins_parameter(name: str) -> int | None:
     if not coins.is_finite() or not 0 <= coins <= MOST_COINS:
         abort(400, f"{name}: a number of coins is expected")
     return int(coins.scaleb(network().decimals))
-
-
-def _in_coins(amount: int) -> float:
-    return float(Decimal(amount).scaleb(-network().decimals))

@@ -17,12 +17,13 @@ from indexer.queries.replacement_trees import (
 )
 from indexer.queries.transactions import find_confirmed
 from webapp.api.describe import Body, Hash, Hex, WholeNumber, describe
-from webapp.api.esplora_broadcast import coins_parameter, fees_json, parse_transactions, rpc_error
+from webapp.api.esplora_broadcast import coins_parameter, parse_transactions, rpc_error
 from webapp.api.responses import json_answer, parse_hash
 from webapp.api.shapes import Amount, FeeRate, PackageFeesShape, Time
 from webapp.broadcast import broadcaster
 from webapp.context import connection, network
 from webapp.limits import costly
+from webapp.package_words import fees_words
 
 TREES: Final = 25
 MOST_TIMES: Final = 250
@@ -222,7 +223,7 @@ def _verdict_shape(verdict: Verdict) -> dict[str, Any]:
         shape["allowed"] = verdict.allowed
     if verdict.allowed:
         shape["vsize"] = verdict.vsize
-        shape["fees"] = fees_json(verdict)
+        shape["fees"] = fees_words(verdict, network())
     elif verdict.reason is not None:
         shape["reject-reason"] = verdict.reason
     return shape

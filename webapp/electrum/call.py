@@ -6,6 +6,7 @@ from aiorpcx import RPCError
 from sqlalchemy import Connection
 
 from indexer.chain.network import Network
+from indexer.database import Database
 from indexer.node.base import Broadcaster
 from indexer.queries.headers import HeaderTree
 from indexer.queries.pulse import Pulse, read_pulse
@@ -20,6 +21,7 @@ class Sources:
     """What the server keeps for all connections."""
 
     network: Network
+    database: Database
     raw: RawSource
     broadcaster: Broadcaster | None  # None: nothing can be sent
     headers: HeaderTree = field(default_factory=HeaderTree)

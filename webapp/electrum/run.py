@@ -7,7 +7,6 @@ import ssl
 
 import click
 
-from indexer.database import Database
 from indexer.raw import RawSource
 from webapp.broadcast import open_broadcaster
 from webapp.commands import open_database, open_node
@@ -27,8 +26,9 @@ def run_electrum(settings: Settings) -> None:
     try:
         database.require_schema()
         network = settings.chain_network
-        sources = Sources(network, RawSource(network, node), open_broadcaster(settings, node))
-        asyncio.run(_serve(settings, database, sources, tls))
+        broadcaster = open_broadcaster(settings, node)
+        sources = Sources(network, database, RawSource(network, node), broadcaster)
+        asyncio.run(_serve(settings, sources, tls))
     finally:
         if node is not None:
             node.close()
@@ -50,14 +50,12 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(
-    settings: Settings, database: Database, sources: Sources, tls: ssl.SSLContext | None
-) -> None:
+async def _serve(settings: Settings, sources: Sources, tls: ssl.SSLContext | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _allow_many_connections()
-    server = ElectrumServer(database, sources)
+    server = ElectrumServer(sources)
     try:
         for name, port, context in (
             ("electrum_port", settings.electrum_port, None),

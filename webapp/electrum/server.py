@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from aiorpcx import JSONRPC, Request, RPCError, handler_invocation
 from sqlalchemy.exc import DBAPIError
 
-from indexer.database import Database, DatabaseError
+from indexer.database import DatabaseError
 from indexer.node.base import NodeError
 from indexer.raw import RawUnavailableError
 from webapp.electrum.call import Call, Sources, Version
@@ -29,17 +29,16 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-THREADS = 4
+THREADS = 8
 HANDSHAKE_SECONDS = 20
 
 
 class ElectrumServer:
     """Serves one network's index. To be used within one event loop."""
 
-    def __init__(self, database: Database, sources: Sources, limits: Limits | None = None) -> None:
+    def __init__(self, sources: Sources, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.watcher = Watcher(database)
-        self._database = database
+        self.watcher = Watcher(sources.database)
         self._sources = sources
         self._threads = ThreadPoolExecutor(THREADS, "electrum")
         self._listening: list[asyncio.Server] = []
@@ -126,7 +125,7 @@ class ElectrumServer:
     def _read(self, work: Callable[[Call], Result], version: Version = OLDEST) -> Result:
         """In a thread: whatever fails becomes an RPCError."""
         try:
-            with self._database.read() as connection:
+            with self._sources.database.read() as connection:
                 return work(Call(connection, self._sources, version))
         except (NodeError, RawUnavailableError) as error:
             raise RPCError(NODE_ERROR, str(error)) from error

@@ -8,8 +8,9 @@ from indexer.chain.encoding import parse_transaction
 from indexer.chain.merkle import merkle_branch
 from indexer.chain.wire import hash_hex
 from indexer.node.base import Broadcaster, TransactionRejectedError
-from indexer.queries.blocks import block_txids
+from indexer.queries.blocks import txids_of_block
 from indexer.queries.transactions import Summary, find_at, find_confirmed, find_pending
+from webapp.broadcast import wait_until_seen
 from webapp.electrum.call import Call
 from webapp.electrum.parameters import (
     BAD_REQUEST,
@@ -21,6 +22,7 @@ from webapp.electrum.parameters import (
     whole_number,
 )
 from webapp.electrum.verbose import verbose_transaction
+from webapp.package_words import package_words
 
 MAX_PACKAGE = 25  # transactions: what Core takes
 
@@ -67,14 +69,16 @@ def id_from_pos(call: Call, height: Any, tx_pos: Any, merkle: Any = False) -> An
 
 
 def broadcast(call: Call, raw_tx: Any) -> Any:
-    """Hand a transaction to the node; its txid."""
+    """Hand a transaction to the node; its txid, once the index has it too."""
     raw = raw_bytes(raw_tx, "raw_tx")
     try:
-        return hash_hex(_broadcaster(call).submit(raw))
+        txid = _broadcaster(call).submit(raw)
     except TransactionRejectedError as error:
         raise RPCError(
             BAD_REQUEST, f"the transaction was rejected by network rules.\n\n{error.reason}"
         ) from error
+    wait_until_seen(call.sources.database, txid)
+    return hash_hex(txid)
 
 
 def broadcast_package(call: Call, raw_txs: Any, verbose: Any = False) -> Any:
@@ -89,27 +93,19 @@ def broadcast_package(call: Call, raw_txs: Any, verbose: Any = False) -> Any:
         raise RPCError(
             BAD_REQUEST, f"the package was rejected by network rules.\n\n{error.reason}"
         ) from error
+    for verdict in result.verdicts:
+        if verdict.allowed:
+            wait_until_seen(call.sources.database, verdict.txid)
     errors = [
         {"txid": hash_hex(verdict.txid), "error": verdict.reason or result.message}
         for verdict in result.verdicts
-        if verdict.allowed is False
+        if not verdict.allowed
     ]
-    success = result.message == "success"
     if in_words:
-        return {
-            "package_msg": result.message,
-            "tx-results": {
-                hash_hex(verdict.wtxid): {
-                    "txid": hash_hex(verdict.txid),
-                    **({} if verdict.reason is None else {"error": verdict.reason}),
-                }
-                for verdict in result.verdicts
-            },
-            "replaced-transactions": [hash_hex(txid) for txid in result.replaced],
-        }
-    if success:
+        return package_words(result, call.sources.network)
+    if result.message == "success":
         return {"success": True}
-    return {"success": False, "errors": errors or [{"txid": "", "error": result.message}]}
+    return {"success": False, "errors": errors}
 
 
 def _broadcaster(call: Call) -> Broadcaster:
@@ -130,5 +126,5 @@ def _find(call: Call, txid: bytes) -> tuple[Summary, bytes]:
 
 
 def _branch(call: Call, height: int, position: int) -> list[str]:
-    txids = block_txids(call.connection, height)
+    txids = txids_of_block(call.connection, height)
     return [hash_hex(each) for each in merkle_branch(txids, position)]
