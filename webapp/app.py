@@ -37,7 +37,18 @@ from webapp.api import (
 )
 from webapp.broadcast import open_broadcaster
 from webapp.config import Settings
-from webapp.pages import address, blocks, health, home, mempool, node, search, transaction
+from webapp.pages import (
+    address,
+    api_docs,
+    blocks,
+    exports,
+    health,
+    home,
+    mempool,
+    node,
+    search,
+    transaction,
+)
 from webapp.watcher import LiveHub
 
 MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
@@ -48,6 +59,8 @@ PAGES: tuple[Blueprint, ...] = (
     blocks.blueprint,
     transaction.blueprint,
     address.blueprint,
+    exports.blueprint,
+    api_docs.blueprint,
     search.blueprint,
     mempool.blueprint,
     node.blueprint,

@@ -78,10 +78,15 @@ class Operation:
 @blueprint.get("/openapi.json")
 def show() -> Response:
     """This document."""
-    document: Json | None = current_app.extensions.get(EXTENSION)
-    if document is None:
-        document = current_app.extensions[EXTENSION] = make_document(current_app)
-    return json_answer(document | {"servers": [{"url": request.script_root or "/"}]})
+    return json_answer(document() | {"servers": [{"url": request.script_root or "/"}]})
+
+
+def document() -> Json:
+    """The app's document, made once."""
+    found: Json | None = current_app.extensions.get(EXTENSION)
+    if found is None:
+        found = current_app.extensions[EXTENSION] = make_document(current_app)
+    return found
 
 
 def operations(app: Flask) -> Iterator[Operation]:
