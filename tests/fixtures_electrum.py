@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from ssl import SSLContext
+from typing import Protocol
 
 import pytest
 
+from indexer.database import Database
+from indexer.node.base import Node
 from indexer.raw import RawSource
 from tests.fixtures_site import Site
 from webapp.config import EMBEDDED, PREFIX
@@ -22,18 +24,22 @@ from webapp.electrum.limits import Limits
 from webapp.electrum.server import ElectrumServer
 
 
+class Indexed(Protocol):
+    """A chain and its index, as a Site is."""
+
+    node: Node
+    database: Database
+
+
 @dataclass
 class RunningServer:
     server: ElectrumServer
     port: int
-    tls_port: int
 
 
 @contextmanager
-def electrum_server(
-    site: Site, *, limits: Limits | None = None, tls: SSLContext | None = None
-) -> Iterator[RunningServer]:
-    """Serves until the end of the block. Without a context the TLS port is 0."""
+def electrum_server(site: Indexed, *, limits: Limits | None = None) -> Iterator[RunningServer]:
+    """Serves until the end of the block."""
     started = threading.Event()
     running: list[RunningServer] = []
     loop = asyncio.new_event_loop()
@@ -44,8 +50,7 @@ def electrum_server(
         sources = Sources(network, site.database, RawSource(network, site.node), site.node)
         server = ElectrumServer(sources, limits)
         port = await server.listen("127.0.0.1", 0)
-        tls_port = await server.listen("127.0.0.1", 0, tls) if tls else 0
-        running.append(RunningServer(server, port, tls_port))
+        running.append(RunningServer(server, port))
         started.set()
         await stop.wait()
         await server.close()

@@ -70,10 +70,10 @@ class HeaderTree:
 
     def prove(self, connection: Connection, height: int, checkpoint: int) -> HeaderProof:
         """ValueError unless 0 <= height <= checkpoint <= tip."""
+        if not 0 <= height <= checkpoint or not hashes_from(connection, checkpoint, 1):
+            raise ValueError(f"there is no header {height} below a checkpoint {checkpoint}")
         segment = height // SEGMENT
         within = self._leaves(connection, segment, checkpoint)
-        if not 0 <= height <= checkpoint or height - segment * SEGMENT >= len(within):
-            raise ValueError(f"there is no header {height} below a checkpoint {checkpoint}")
         if checkpoint < SEGMENT:
             return HeaderProof(tuple(merkle_branch(within, height)), merkle_root(within))
         nodes = self._above(connection, checkpoint)
