@@ -13,6 +13,7 @@ import urllib3
 
 START_SECONDS = 120
 END_SECONDS = 30
+DISTRESS = ("Traceback", "Fatal", "ERROR", "SIGABRT")  # must not be said by what ends cleanly
 ASK_SECONDS = 10
 
 
@@ -63,7 +64,7 @@ class Satchel:
         """Ask it to end, as an operator or Ctrl-C does: it does so cleanly, with all it started."""
         self.process.send_signal(number)
         assert self.process.wait(END_SECONDS) == 0, self.said
-        assert "Traceback" not in self.said, self.said
+        assert not any(word in self.said for word in DISTRESS), self.said
         assert self.members() == [], self.said
 
     def members(self) -> list[int]:

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import sys
 import threading
 
 from webapp.cli import start_logging
 from webapp.commands import run_web
 from webapp.config import load_settings
+
+STDIN = 0  # not sys.stdin, whose lock the workers would find taken when they end
 
 
 def main() -> None:
@@ -19,7 +20,8 @@ def main() -> None:
 
 
 def _end_with_the_demo() -> None:
-    sys.stdin.buffer.read()
+    while os.read(STDIN, 1):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
