@@ -81,7 +81,7 @@ def parse_transaction(raw: bytes, network: Network) -> Transaction:
     """A transaction as on the wire, also with MWEB data as relayed; nothing may follow it."""
     raw = bytes(raw)
     try:
-        transaction, position = _read_transaction(raw, 0, _known_flags(network), alone=True)
+        transaction, position = _read_transaction(raw, 0, known_flags(network), alone=True)
     except (IndexError, error):
         raise EncodingError("the transaction ends too early") from None
     if position != len(raw):
@@ -128,7 +128,8 @@ def parse_spent_outputs(raw: bytes, block: Block) -> list[list[TxOutput]]:
     return spent
 
 
-def _read_block(raw: bytes, network: Network) -> Block:
+def read_frame(raw: bytes, network: Network) -> tuple[BlockHeader, int, int]:
+    """The header with its AuxPoW, the number of transactions, and where the first one starts."""
     version, prev_hash, merkle_root, time, bits, nonce = _header.unpack_from(raw)
     position = HEADER_SIZE
     if network.auxpow and version & AUXPOW_VERSION:
@@ -136,22 +137,32 @@ def _read_block(raw: bytes, network: Network) -> Block:
     header = BlockHeader(
         version, prev_hash, merkle_root, time, bits, nonce, raw[HEADER_SIZE:position]
     )
-    count, position = _read_count(raw, position, _MIN_TRANSACTION)
-    known_flags = _known_flags(network)
-    transactions = []
-    for _ in range(count):
-        transaction, position = _read_transaction(raw, position, known_flags, alone=False)
-        transactions.append(transaction)
-    extension = raw[position:]
-    if count > 1 and transactions[-1].is_hogex:
+    return header, *read_count(raw, position, _MIN_TRANSACTION)
+
+
+def check_extension(extension: bytes, *, after_hogex: bool) -> None:
+    """What follows the last transaction: an MWEB block behind a HogEx, else nothing."""
+    if after_hogex:
         if not extension or extension[0] > 1 or (extension[0] == 0 and len(extension) > 1):
             raise EncodingError("a HogEx must be followed by an MWEB extension block")
     elif extension:
         raise EncodingError(f"{len(extension)} bytes follow the last transaction")
+
+
+def _read_block(raw: bytes, network: Network) -> Block:
+    header, count, position = read_frame(raw, network)
+    flags = known_flags(network)
+    transactions = []
+    for _ in range(count):
+        transaction, position = _read_transaction(raw, position, flags, alone=False)
+        transactions.append(transaction)
+    extension = raw[position:]
+    check_extension(extension, after_hogex=count > 1 and transactions[-1].is_hogex)
     return Block(header, transactions, extension)
 
 
-def _known_flags(network: Network) -> int:
+def known_flags(network: Network) -> int:
+    """The bits that the flag byte behind the marker may have."""
     return (WITNESS_FLAG if network.segwit else 0) | (MWEB_FLAG if network.mweb else 0)
 
 
@@ -169,13 +180,14 @@ def _read_auxpow(raw: bytes, position: int) -> tuple[AuxPow, int]:
 
 
 def _read_branch(raw: bytes, position: int) -> tuple[list[bytes], int, int]:
-    count, position = _read_count(raw, position, 32)
+    count, position = read_count(raw, position, 32)
     end = position + 32 * count
     branch = [raw[start : start + 32] for start in range(position, end, 32)]
     return branch, _read_int32(raw, end)[0], end + 4
 
 
-def _read_count(raw: bytes, position: int, least: int) -> tuple[int, int]:
+def read_count(raw: bytes, position: int, least: int) -> tuple[int, int]:
+    """A count of elements of at least `least` bytes, and the position behind it."""
     count = raw[position]
     position += 1
     if count >= 0xFD:
@@ -186,25 +198,25 @@ def _read_count(raw: bytes, position: int, least: int) -> tuple[int, int]:
 
 
 def _read_transaction(
-    raw: bytes, start: int, known_flags: int, *, alone: bool
+    raw: bytes, start: int, allowed_flags: int, *, alone: bool
 ) -> tuple[Transaction, int]:
     """The transaction at `start` and where it ends. `alone`: nothing follows it."""
     body = start + 4
     flag = 0
-    if known_flags and raw[body] == 0 and raw[body + 1] != 0:
+    if allowed_flags and raw[body] == 0 and raw[body + 1] != 0:
         flag = raw[body + 1]
         body += 2
-        if flag & ~known_flags:
+        if flag & ~allowed_flags:
             raise EncodingError(f"a transaction has the unknown flag {flag}")
     inputs, position = _read_inputs(raw, body)
-    count, position = _read_count(raw, position, _MIN_OUTPUT)
+    count, position = read_count(raw, position, _MIN_OUTPUT)
     outputs, body_end = _read_outputs(raw, position, count)
     position = body_end
     if flag & WITNESS_FLAG:
         inputs, position = _read_witnesses(raw, position, inputs)
     mweb = b""
     if flag & MWEB_FLAG:
-        mweb = _read_mweb(raw, position, has_outputs=bool(outputs), alone=alone)
+        mweb = read_mweb(raw, position, has_outputs=bool(outputs), alone=alone)
         position += len(mweb)
     end = position + 4
     version, locktime = _read_uint32(raw, start)[0], _read_uint32(raw, position)[0]
@@ -217,7 +229,7 @@ def _read_transaction(
 
 
 def _read_inputs(raw: bytes, position: int) -> tuple[list[TxInput], int]:
-    count, position = _read_count(raw, position, MIN_INPUT_SIZE)
+    count, position = read_count(raw, position, MIN_INPUT_SIZE)
     inputs = []
     for _ in range(count):
         prev_txid, prev_vout = _read_outpoint(raw, position)
@@ -255,7 +267,7 @@ def _read_witnesses(raw: bytes, position: int, inputs: list[TxInput]) -> tuple[l
     witnessed = []
     superfluous = True
     for tx_input in inputs:
-        count, position = _read_count(raw, position, 1)
+        count, position = read_count(raw, position, 1)
         if not count:
             witnessed.append(tx_input)
             continue
@@ -277,7 +289,8 @@ def _read_witnesses(raw: bytes, position: int, inputs: list[TxInput]) -> tuple[l
     return witnessed, position
 
 
-def _read_mweb(raw: bytes, position: int, *, has_outputs: bool, alone: bool) -> bytes:
+def read_mweb(raw: bytes, position: int, *, has_outputs: bool, alone: bool) -> bytes:
+    """The MWEB part of a transaction. `alone`: nothing follows this."""
     if raw[position] == 0:
         if not has_outputs:
             raise EncodingError("a HogEx has no outputs")

@@ -1,4 +1,4 @@
-"""Parsing and drafting blocks, here or in a process of its own.
+"""Drafting blocks, here or in a process of its own.
 
 Python runs one thread at a time: only a process parses while another writes rows. It is started
 as `python -m indexer.sync.drafting`, reads pickles of blocks from standard input, writes pickles
@@ -9,12 +9,13 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO, TypeAlias
 
-from indexer.chain.encoding import EncodingError, hash_hex, parse_block
+from indexer.chain.block import HEADER_SIZE
+from indexer.chain.encoding import EncodingError, hash256, hash_hex, parse_block
 from indexer.chain.network import Network
 from indexer.node.base import NodeUnavailableError
 from indexer.sync.rows import (
@@ -24,37 +25,58 @@ from indexer.sync.rows import (
     draft_block,
     position_after,
 )
+from indexer.sync.scan import scan_block
 
 BATCH_BLOCKS = 100
 BATCH_ROWS = 50_000  # some 50 MB while they are Python objects
 
 Batch: TypeAlias = list[BlockDraft]
 FetchedBlock: TypeAlias = tuple[bytes, bytes]  # the hash it was asked for by, and its bytes
+Draft: TypeAlias = Callable[[bytes, Network, Position], BlockDraft]
+
+PREVIOUS_HASH = slice(4, 36)  # of a header
 
 
-def draft_blocks(
+def scan_blocks(
     network: Network, position: Position, blocks: Iterable[FetchedBlock]
 ) -> Iterator[BlockDraft]:
-    """Drafts up to the first block that does not follow the one before.
+    """Drafts up to the first block that does not follow the one before, straight from bytes.
 
     Raises InvalidBlockError.
     """
+    return _draft_blocks(network, position, blocks, scan_block)
+
+
+def parse_blocks(
+    network: Network, position: Position, blocks: Iterable[FetchedBlock]
+) -> Iterator[BlockDraft]:
+    """The same from parsed blocks, in twice the time."""
+    return _draft_blocks(network, position, blocks, _parse_and_draft)
+
+
+def _draft_blocks(
+    network: Network, position: Position, blocks: Iterable[FetchedBlock], draft: Draft
+) -> Iterator[BlockDraft]:
     for block_hash, raw in blocks:
+        found = hash256(raw[:HEADER_SIZE])
+        if found != block_hash:
+            raise InvalidBlockError(
+                f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(found)}"
+            )
+        if raw[PREVIOUS_HASH] != position.prev_hash:
+            return
         try:
-            block = parse_block(raw, network)
+            drafted = draft(raw, network, position)
         except EncodingError as error:
             raise InvalidBlockError(
                 f"The node's block {hash_hex(block_hash)} cannot be read: {error}"
             ) from error
-        if block.hash != block_hash:
-            raise InvalidBlockError(
-                f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(block.hash)}"
-            )
-        if block.header.prev_hash != position.prev_hash:
-            return
-        draft = draft_block(block, raw, position)
-        yield draft
-        position = position_after(draft)
+        yield drafted
+        position = position_after(drafted)
+
+
+def _parse_and_draft(raw: bytes, network: Network, position: Position) -> BlockDraft:
+    return draft_block(parse_block(raw, network), raw, position)
 
 
 def in_batches(drafts: Iterable[BlockDraft]) -> Iterator[Batch]:
@@ -136,7 +158,7 @@ def main(jobs: BinaryIO, answers: BinaryIO) -> None:
         sent: Future[None] | None = None
         end: InvalidBlockError | None = None
         try:
-            for batch in in_batches(draft_blocks(network, position, blocks())):
+            for batch in in_batches(scan_blocks(network, position, blocks())):
                 if sent is not None:
                     sent.result()
                 sent = executor.submit(send, batch)

@@ -7,7 +7,14 @@ from contextlib import closing
 from typing import TypeAlias
 
 from indexer.node.base import Node
-from indexer.sync.drafting import Batch, Drafter, FetchedBlock, draft_blocks, in_batches
+from indexer.sync.drafting import (
+    Batch,
+    Drafter,
+    FetchedBlock,
+    in_batches,
+    parse_blocks,
+    scan_blocks,
+)
 from indexer.sync.rows import BlockDraft, Position
 
 Batches: TypeAlias = Generator[Batch, None, None]
@@ -21,7 +28,7 @@ def read_drafts(node: Node, position: Position, last_height: int) -> Iterator[Bl
     Raises NodeError.
     """
     heights = range(position.height, last_height + 1)
-    return draft_blocks(node.network, position, _fetch(node, heights))
+    return parse_blocks(node.network, position, _fetch(node, heights))
 
 
 def read_batches(
@@ -34,7 +41,7 @@ def read_batches(
     heights = range(position.height, last_height + 1)
     blocks = _until(stop, _fetch(node, heights))
     if len(heights) < WORTH_A_PROCESS:
-        yield from in_batches(draft_blocks(node.network, position, blocks))
+        yield from in_batches(scan_blocks(node.network, position, blocks))
         return
     with (
         ThreadPoolExecutor(1, "feed") as executor,
