@@ -76,8 +76,8 @@ def _events_query() -> Select[int, bytes, int]:
     )
 
 
-_EVENTS = _events_query()
-_PENDING = union_all(
+EVENTS = _events_query()
+PENDING = union_all(
     *(
         select(table.c.script, table.c.txid).where(
             table.c.script_key.in_(bindparam("keys", expanding=True))
@@ -90,7 +90,7 @@ _PENDING = union_all(
 def events(connection: Connection, wanted: bytes, *, after: int, limit: int) -> tuple[Event, ...]:
     """The `limit` oldest transactions of a script with a tx_id above `after`, oldest first."""
     rows = connection.execute(
-        _EVENTS, {"key": script_key(wanted), "script": wanted, "after": after, "limit": limit}
+        EVENTS, {"key": script_key(wanted), "script": wanted, "after": after, "limit": limit}
     )
     return tuple(Event(tx_id, bytes(txid), height) for tx_id, txid, height in rows)
 
@@ -115,7 +115,7 @@ def pending_events(
     touching: dict[bytes, set[bytes]] = defaultdict(set)
     for part in _parts(list(script_hashes)):
         keys = [txid_key(script_hash) for script_hash in part]
-        for script, txid in connection.execute(_PENDING, {"keys": keys}):
+        for script, txid in connection.execute(PENDING, {"keys": keys}):
             touching[script_hash(bytes(script))].add(bytes(txid))
     waiting = {
         event.txid: event
