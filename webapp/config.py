@@ -23,6 +23,7 @@ from indexer.chain.network import NETWORKS, Network, get_network
 PREFIX = "SATCHEL_"
 CONFIG_VARIABLE = "SATCHEL_CONFIG"
 EMBEDDED = "embedded"
+SECRETS = frozenset({"node_password", "api_tokens"})  # never repeated in a message
 
 
 class ConfigError(Exception):
@@ -296,7 +297,7 @@ def _explain(item: Any, overrides: Mapping[str, Any]) -> str:
         return f"{config_file()}: {name}: there is no such setting" + _nearest(
             name, set(Settings.model_fields)
         )
-    found = "a secret" if "password" in name else _without_credentials(repr(item["input"]))
+    found = "a secret" if name in SECRETS else _without_credentials(repr(item["input"]))
     return f"{_origin(name, overrides)}: found {found}, expected {field.description}"
 
 
