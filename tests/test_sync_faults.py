@@ -18,7 +18,7 @@ from indexer.node.base import (
     NodeUnavailableError,
     WrongNetworkError,
 )
-from indexer.sync import build, drafting, rows, writing
+from indexer.sync import build, drafting, rows, scan, totals, writing
 from indexer.sync import indexer as indexer_module
 from indexer.sync.indexer import Indexer
 from indexer.sync.prevouts import UnknownPrevoutError
@@ -366,6 +366,7 @@ def test_a_build_ends_at_once_when_told_to_stop(
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     )
     monkeypatch.setattr(build, "_FILL_SCRIPT", endless)
+    monkeypatch.setattr(totals, "_TAKE", endless)
     stop = Event()
     indexer = new_indexer(stop)
     with running(indexer, stop):
@@ -396,7 +397,10 @@ def test_scripts_that_share_a_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A short key stands in for 2^32 work."""
-    monkeypatch.setattr(rows, "script_key", lambda script: len(script) % 25 + script[3:4].count(4))
+    for module in (rows, scan):
+        monkeypatch.setattr(
+            module, "script_key", lambda script: len(script) % 25 + script[3:4].count(4)
+        )
     node.reorganise(20, 1)
     indexer = new_indexer()
     indexer.step()

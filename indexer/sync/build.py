@@ -1,14 +1,14 @@
 """The end of bulk: secondary indexes by sort, then utxo and script from all rows at once.
 
 Each step is one SQL transaction that also counts itself in state.progress, so that a killed
-build goes on where it was.
+build goes on where it was. On SQLite the sums per script are taken beside the other steps.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, nullcontext
+from typing import Final, TypeAlias
 
 import psycopg
 from sqlalchemy import Connection, Index, func, select, text
@@ -20,7 +20,10 @@ from indexer.sync.aggregates import GENESIS_TX_ID
 from indexer.sync.prevouts import newest_transactions, pieces
 from indexer.sync.rows import MAX_SCRIPT_SIZE, OP_RETURN
 from indexer.sync.state import BULK, FOLLOW, read_state, write_phase
+from indexer.sync.totals import script_totals
 from indexer.sync.writing import execute_many
+
+Step: TypeAlias = Callable[[Connection], None]
 
 STOP_INTERVAL = 0.2  # seconds
 
@@ -44,8 +47,7 @@ WHERE NOT EXISTS (SELECT 1 FROM input WHERE input.output_id = output.output_id)
 ORDER BY +output.script_key, +output.output_id
 """
 )
-# {comparable} is the script as something that has an order: PostgreSQL before 18 has no
-# min(bytea).
+# Of PostgreSQL only (SQLite: totals.py). Before 18 it has no min(bytea).
 _FILL_SCRIPT = """
 INSERT INTO script (script_key, tx_count, output_count, received, input_count, sent,
     unspent_count, unspent, first_tx_id, last_tx_id, ambiguous)
@@ -55,7 +57,7 @@ SELECT script_key, count(DISTINCT tx_id),
     CASE WHEN min(comparable) <> max(comparable) THEN 1 ELSE 0 END
 FROM (
     SELECT script_key, tx_id, value AS received, CAST(NULL AS bigint) AS sent,
-        CAST(NULL AS bigint) AS unspent, {comparable} AS comparable FROM output
+        CAST(NULL AS bigint) AS unspent, encode(script, 'hex') AS comparable FROM output
     UNION ALL SELECT script_key, tx_id, NULL, value, NULL, NULL FROM input
     UNION ALL SELECT script_key, NULL, NULL, NULL, value, NULL FROM utxo
 ) AS move GROUP BY script_key
@@ -74,29 +76,42 @@ def build(database: Database, stop: threading.Event, progress: Callable[[float],
 
     `progress` is told the part done, 0 to 1.
     """
-    steps: list[Callable[[Connection], None]] = [
-        *(_index_step(index) for index in INDEXES),
-        _fill_utxo,
-        _fill_script,
-    ]
-    for number, step in enumerate(steps, 1):
-        done = number / len(steps)
-        try:
-            with database.write() as connection, _interruptible(connection, stop):
-                if read_state(connection).progress < done:
-                    _prepare(connection)
-                    step(connection)
-                    write_phase(connection, FOLLOW if done == 1 else BULK, done)
-        except OperationalError:
-            if stop.is_set():
-                return False
-            raise
-        progress(done)
+    steps: list[Step] = [*(_index_step(index) for index in INDEXES), _fill_utxo]
+    count = len(steps) + 1
+    try:
+        with script_totals(database) if database.is_sqlite else nullcontext() as totals:
+            for number, step in enumerate(steps, 1):
+                with database.write() as connection:
+                    _take_step(connection, step, number / count, stop)
+                progress(number / count)
+            if totals is None:
+                with database.write() as connection:
+                    _take_step(connection, _fill_script, 1.0, stop)
+            else:
+                while not totals.ready(STOP_INTERVAL):
+                    if stop.is_set():
+                        return False
+                with totals.write() as connection:
+                    _take_step(connection, totals.copy, 1.0, stop)
+            progress(1.0)
+    except OperationalError:
+        if stop.is_set():
+            return False
+        raise
     _tidy(database)
     return True
 
 
-def _index_step(index: Index) -> Callable[[Connection], None]:
+def _take_step(connection: Connection, step: Step, done: float, stop: threading.Event) -> None:
+    """Unless it was taken before."""
+    if read_state(connection).progress < done:
+        with _interruptible(connection, stop):
+            _prepare(connection)
+            step(connection)
+            write_phase(connection, FOLLOW if done == 1 else BULK, done)
+
+
+def _index_step(index: Index) -> Step:
     def create(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
@@ -120,8 +135,7 @@ def _fill_utxo(connection: Connection) -> None:
 
 
 def _fill_script(connection: Connection) -> None:
-    comparable = "script" if connection.dialect.name == "sqlite" else "encode(script, 'hex')"
-    connection.exec_driver_sql(_FILL_SCRIPT.format(comparable=comparable))
+    connection.exec_driver_sql(_FILL_SCRIPT)
 
 
 def _repeated(connection: Connection) -> list[range]:

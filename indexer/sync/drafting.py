@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import BinaryIO, TypeAlias
 
 from indexer.chain.block import HEADER_SIZE
-from indexer.chain.encoding import EncodingError, hash256, hash_hex, parse_block
+from indexer.chain.encoding import EncodingError, hash_hex, parse_block, parse_header
 from indexer.chain.network import Network
 from indexer.node.base import NodeUnavailableError
 from indexer.sync.rows import (
@@ -33,8 +33,6 @@ BATCH_ROWS = 50_000  # some 50 MB while they are Python objects
 Batch: TypeAlias = list[BlockDraft]
 FetchedBlock: TypeAlias = tuple[bytes, bytes]  # the hash it was asked for by, and its bytes
 Draft: TypeAlias = Callable[[bytes, Network, Position], BlockDraft]
-
-PREVIOUS_HASH = slice(4, 36)  # of a header
 
 
 def scan_blocks(
@@ -58,14 +56,14 @@ def _draft_blocks(
     network: Network, position: Position, blocks: Iterable[FetchedBlock], draft: Draft
 ) -> Iterator[BlockDraft]:
     for block_hash, raw in blocks:
-        found = hash256(raw[:HEADER_SIZE])
-        if found != block_hash:
-            raise InvalidBlockError(
-                f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(found)}"
-            )
-        if raw[PREVIOUS_HASH] != position.prev_hash:
-            return
         try:
+            header = parse_header(raw[:HEADER_SIZE])
+            if header.hash != block_hash:
+                raise InvalidBlockError(
+                    f"Asked for block {hash_hex(block_hash)}, the node gave {hash_hex(header.hash)}"
+                )
+            if header.prev_hash != position.prev_hash:
+                return
             drafted = draft(raw, network, position)
         except EncodingError as error:
             raise InvalidBlockError(

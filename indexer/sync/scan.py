@@ -4,7 +4,6 @@ Loading scans; following parses and drafts (rows.py): two ways to the same rows,
 of the time. It is as strict as the parser.
 """
 
-from hashlib import sha256
 from struct import Struct, error
 from typing import Final
 
@@ -26,6 +25,7 @@ from indexer.chain.transaction import (
     WITNESS_FLAG,
 )
 from indexer.chain.wire import long_varint
+from indexer.keys import script_key, txid_key
 from indexer.sync.rows import (
     COINBASE,
     FIRST_FINAL_SEQUENCE,
@@ -45,7 +45,6 @@ _COINBASE_OUTPOINT: Final = (NULL_HASH, COINBASE_VOUT)
 
 _read_outpoint = Struct("<32sI").unpack_from
 _read_uint32 = Struct("<I").unpack_from
-_read_int64 = Struct("<q").unpack_from
 _read_value_and_length = Struct("<qB").unpack_from
 
 
@@ -117,7 +116,7 @@ def _scan(raw: bytes, network: Network, position: Position) -> BlockDraft:
             (
                 tx_id,
                 txid,
-                _read_int64(txid)[0],
+                txid_key(txid),
                 height,
                 first_output_id,
                 input_id + first_spent,
@@ -165,8 +164,7 @@ def _scan_outputs(
             length, at = long_varint(raw, at, length)
         end = at + length
         script = raw[at:end]  # short beyond the end, where the lock time will be missing
-        key = _read_int64(sha256(script).digest())[0]
-        outputs.append((row_id, tx_id, value, key, script))
+        outputs.append((row_id, tx_id, value, script_key(script), script))
         total += value
         at = end
     return total, output_id + count, at
