@@ -31,7 +31,7 @@ demo: $(VENV)/installed $(ASSETS) $(CATALOGUES) ## Start the demo at http://127.
 	@exec $(BIN)/satchel demo --port $(PORT) $(DEMO)
 
 test: $(VENV)/dev-installed $(ASSETS) $(CATALOGUES) ## Run the whole test suite
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(TESTS)
 
 lint: $(VENV)/dev-installed $(ASSETS) ## Check style, types and the import rules
 	$(BIN)/ruff check .
