@@ -86,8 +86,9 @@ def _words(status: int) -> tuple[str, str, str]:
 
 
 def wants_text() -> bool:
-    """True for the API, whose clients expect errors as plain text: Esplora's shape."""
-    return request.path.startswith("/api/")
+    """True for the API, whose clients expect errors as plain text: Esplora's shape; and for files
+    of figures, which are not read in a browser."""
+    return request.path.startswith("/api/") or request.path.endswith(".csv")
 
 
 def wants_json() -> bool:
