@@ -18,6 +18,7 @@ from indexer.chain.address import address_of
 from indexer.chain.encoding import hash_hex
 from indexer.chain.script import p2wpkh
 from tests.fixtures_clients import LiveChain
+from tests.own_thread import in_own_thread
 from tests.test_web_shell_server import free_port
 
 WATCHERS = 1000
@@ -145,4 +146,4 @@ async def watch(chain: LiveChain, server: OneProcess, capsys: pytest.CaptureFixt
 def test_a_thousand_watchers_are_each_told_once(
     live_chain: LiveChain, one_process: OneProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asyncio.run(watch(live_chain, one_process, capsys))
+    in_own_thread(lambda: asyncio.run(watch(live_chain, one_process, capsys)))
