@@ -1,5 +1,6 @@
 """A living chain for wallets that we did not write: indexed and served while it moves."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from indexer.chain.encoding import Transaction, TxOutput
 from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
 from indexer.queries.pulse import read_pulse
+from tests.fixtures_demo import WrittenHistory
 from tests.fixtures_embedded import Miner
 from tests.fixtures_site import Site, open_site
 from wallet.builder import sign
@@ -87,6 +89,17 @@ def followed(site: Site) -> Iterator[None]:
 @pytest.fixture
 def live_chain(tmp_path: Path) -> Iterator[LiveChain]:
     """A new regtest chain with a faucet, at height 109."""
+    yield from _living(tmp_path)
+
+
+@pytest.fixture
+def live_demo(demo_history: WrittenHistory, tmp_path: Path) -> Iterator[LiveChain]:
+    """The demo's chain with a faucet, a hundred blocks after its history."""
+    shutil.copytree(demo_history.directory, tmp_path / NODE_DIRECTORY)
+    yield from _living(tmp_path)
+
+
+def _living(tmp_path: Path) -> Iterator[LiveChain]:
     node = EmbeddedNode(tmp_path / NODE_DIRECTORY)
     settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, data_directory=tmp_path)
     miner = Miner(node)

@@ -1,4 +1,4 @@
-"""BDK's Esplora client against a living chain, through our API and nothing else."""
+"""BDK's Esplora client against the demo's chain, through our API and nothing else."""
 
 import time
 from collections.abc import Callable
@@ -13,6 +13,11 @@ from tests.fixtures_clients import FEE, LiveChain
 GIFT = 150_000_000
 PAYMENT = 40_000_000
 STOP_GAP = 12
+
+
+@pytest.fixture
+def live_chain(live_demo: LiveChain) -> LiveChain:
+    return live_demo
 
 
 @pytest.fixture

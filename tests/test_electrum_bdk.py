@@ -1,4 +1,4 @@
-"""BDK's Electrum client against a living chain, through our server and nothing else."""
+"""BDK's Electrum client against the demo's chain, through our server and nothing else."""
 
 import time
 from collections.abc import Iterator
@@ -45,6 +45,11 @@ class Connected:
             return (self.person.total, self.person.confirmed) == (total, confirmed)
 
         self._chain.wait_for(reached, f"balance of {total}, of which {confirmed} is confirmed")
+
+
+@pytest.fixture
+def live_chain(live_demo: LiveChain) -> LiveChain:
+    return live_demo
 
 
 @pytest.fixture
