@@ -10,7 +10,8 @@ from indexer.chain.network import get_network
 from indexer.chain.script import push
 from indexer.node.base import TransactionRejectedError
 from indexer.node.embedded import EmbeddedNode
-from wallet.builder import Coin, InsufficientFundsError, build, fee_of, sign, weight_of
+from wallet.builder import Coin, build, sign, weight_of
+from wallet.fees import InsufficientFundsError, fee_of
 from wallet.spending import (
     Spend,
     TaprootSpend,

@@ -3,25 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.chain.encoding import Transaction, TxInput, TxOutput, encode_output
+from indexer.chain.encoding import Transaction, TxInput, TxOutput
 from indexer.chain.network import Network
 from indexer.chain.script import dust_limit
-from indexer.chain.wire import varint_size
+from wallet.fees import InsufficientFundsError, fee_of, transaction_weight
 from wallet.sighash import Sighash
 from wallet.spending import Spend
 
 REPLACEABLE = 0xFFFFFFFD  # BIP125
 _LOCKTIME_ONLY = 0xFFFFFFFE
-_INPUT_OVERHEAD = 4 * (32 + 4 + 4)  # outpoint and sequence
-
-
-class InsufficientFundsError(ValueError):
-    """The coins do not cover the payments and the fee."""
-
-    def __init__(self, needed: int, available: int) -> None:
-        super().__init__(f"the coins hold {available}, payments and fee need {needed}")
-        self.needed = needed
-        self.available = available
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +39,7 @@ class Built:
 
 def weight_of(coins: Sequence[Coin], outputs: Sequence[TxOutput]) -> int:
     """The weight that the signed transaction will have."""
-    templates = [coin.spend.template for coin in coins]
-    base = 8 + varint_size(len(coins)) + varint_size(len(outputs))
-    weight = 4 * (base + sum(len(encode_output(output)) for output in outputs))
-    weight += sum(_INPUT_OVERHEAD + template.weight for template in templates)
-    if any(template.witness for template in templates):
-        return weight + 2
-    return weight - len(coins)  # without any witness, none is counted as empty either
-
-
-def fee_of(weight: int, fee_rate: int) -> int:
-    """The fee at a rate per 1000 vbytes, rounded up."""
-    vsize = (weight + 3) // 4
-    return -(-vsize * fee_rate // 1_000)
+    return transaction_weight([coin.spend.template.input_size for coin in coins], outputs)
 
 
 def build(

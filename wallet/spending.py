@@ -15,6 +15,7 @@ from indexer.chain.encoding import encode_witness
 from indexer.chain.script import push, push_number
 from indexer.chain.wire import varint_size
 from wallet import sighash as hash_types
+from wallet.fees import INPUT_OVERHEAD, InputSize
 from wallet.keys import Purpose
 from wallet.sighash import Sighash
 from wallet.signing import ECDSA_SIZE, sign_ecdsa, sign_schnorr
@@ -36,10 +37,11 @@ class Unlocked(NamedTuple):
     witness: tuple[bytes, ...]
 
     @property
-    def weight(self) -> int:
-        """Weight units of the script and the witness, their lengths included."""
-        size = varint_size(len(self.script_sig)) + len(self.script_sig)
-        return 4 * size + len(encode_witness(self.witness))
+    def input_size(self) -> InputSize:
+        """What an input with this adds to a transaction."""
+        script_sig = varint_size(len(self.script_sig)) + len(self.script_sig)
+        weight = INPUT_OVERHEAD + 4 * script_sig + len(encode_witness(self.witness))
+        return InputSize(weight, bool(self.witness))
 
 
 class Spend(Protocol):

@@ -2,7 +2,8 @@
 
 from indexer.chain.encoding import Transaction, TxOutput
 from indexer.chain.script import dust_limit
-from wallet.builder import REPLACEABLE, Built, Coin, fee_of, sign, weight_of
+from wallet.builder import REPLACEABLE, Built, Coin, sign, weight_of
+from wallet.fees import fee_of
 from webapp.demo.ledger import Pending
 from webapp.demo.purse import HeldCoin
 from webapp.demo.town import Town
