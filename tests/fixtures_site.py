@@ -121,6 +121,7 @@ def _demo_site(history: WrittenHistory, directory: Path) -> Iterator[Site]:
 def _live_a_little(site: Site, node: EmbeddedNode) -> None:
     economy = Economy(node)
     economy.resume()
+    economy.fill_faucet()
     for number in range(PAYMENTS):
         try:
             economy.act()

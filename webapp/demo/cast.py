@@ -38,6 +38,7 @@ BO = Member("Bo", Role.PERSON, Purpose.P2PKH)
 CHEN = Member("Chen", Role.PERSON, Purpose.P2WPKH)
 SOCIETY = Member("Allotment Society", Role.CLUB, Purpose.P2SH_P2WPKH)
 NOTARY = Member("Parish Notary", Role.NOTARY, Purpose.P2WPKH)
+FAUCET = Member("Faucet", Role.CHARITY, Purpose.P2WPKH)  # gives to visitors, deals with nobody
 
 CAST = (
     PIONEER,

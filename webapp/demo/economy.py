@@ -4,7 +4,7 @@ import threading
 
 from indexer.chain.encoding import parse_block
 from wallet.builder import Built
-from webapp.demo import activity, history
+from webapp.demo import activity, faucet, history
 from webapp.demo.cast import PIONEER, POOL, TIDES
 from webapp.demo.history import Progress
 from webapp.demo.town import Town
@@ -37,6 +37,11 @@ class Economy(Town):
         self.ledger.follow()
         miner = self.rng.choices((POOL, TIDES, PIONEER), (6, 3, 1))[0]
         self.mine(activity.next_block(self), miner=miner)
+
+    def fill_faucet(self) -> None:
+        """See to it that visitors can be given coins."""
+        self.ledger.follow()
+        faucet.fill(self)
 
     def reorganise(self, depth: int) -> None:
         """Let a competing branch win over the last `depth` blocks.

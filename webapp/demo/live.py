@@ -33,6 +33,7 @@ def run_live(
     """
     try:
         economy.resume()
+        _try(economy, economy.fill_faucet)
         _fill_mempool(economy, stop, tx_rate)
         _run(economy, stop, block_interval, tx_rate, reorganise or threading.Event())
     except NodeUnavailableError:
@@ -60,6 +61,7 @@ def _run(
             next_tx = max(next_tx, now - 1) + rng.expovariate(tx_rate)
         if now >= next_block:
             _try(economy, lambda: _next_block(economy))
+            _try(economy, economy.fill_faucet)
             next_block = max(next_block, now - 1) + block_interval * rng.uniform(0.6, 1.4)
         due = next_block if tx_rate <= 0 else min(next_tx, next_block)
         stop.wait(min(max(due - monotonic(), 0), _LOOK_EVERY))

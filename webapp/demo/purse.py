@@ -97,7 +97,7 @@ class Purse:
         self.account = Account(self._master, network, member.purpose)
         self.receive = self.series(self._of_branch(Branch.RECEIVE))
         self.change = self.series(self._of_branch(Branch.CHANGE))
-        self.ordinary = (self.receive, self.change)
+        self.ordinary: tuple[Series, ...] = (self.receive, self.change)
 
     def __repr__(self) -> str:
         return f"<Purse {self.member.name}>"

@@ -5,14 +5,16 @@ from random import Random
 
 from indexer.chain.encoding import TxOutput, parse_block
 from indexer.node.embedded import EmbeddedNode
-from wallet.builder import REPLACEABLE, Built, Coin, InsufficientFundsError, build
+from wallet.builder import REPLACEABLE, Built, Coin, build
+from wallet.fees import InsufficientFundsError
 from webapp.demo import texts
-from webapp.demo.cast import CAST, PIONEER, POOL, TIDES, Member
+from webapp.demo.cast import CAST, FAUCET, PIONEER, POOL, TIDES, Member
 from webapp.demo.contracts import Contracts
 from webapp.demo.ledger import Ledger
 from webapp.demo.purse import HeldCoin, Purse
 
 COINBASE_MATURITY = 100
+SEED = "satchel"
 _MEDIAN_FEE_RATE = 5_000  # per 1000 vbytes
 _SMALL_CHANGE = 2_000  # coins below it are left to consolidations
 
@@ -20,7 +22,7 @@ _SMALL_CHANGE = 2_000  # coins below it are left to consolidations
 class Town:
     """Drives an embedded node. One thread at a time."""
 
-    def __init__(self, node: EmbeddedNode, *, seed: str = "satchel") -> None:
+    def __init__(self, node: EmbeddedNode, *, seed: str = SEED) -> None:
         self.node = node
         self.seed = seed
         self.rng = Random(seed)  # noqa: S311 - a play, not a secret
@@ -29,6 +31,8 @@ class Town:
             member: Purse(member, seed, node.network, self.ledger.watched) for member in CAST
         }
         self.contracts = Contracts(self.purses)
+        self.faucet = Purse(FAUCET, seed, node.network, self.ledger.watched)
+        self.faucet.ordinary = ()  # its coins are spent by the web process alone
         # While the history is written, transactions go into its blocks without the mempool.
         self.collecting = False
 
