@@ -13,7 +13,13 @@ const KEPT_MILLISECONDS = 3_600_000;
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: ["src/main.ts", "src/main.css", "src/icon.svg"],
+  entryPoints: [
+    { in: "src/main.ts", out: "main" },
+    { in: "src/wallet/wallet.ts", out: "wallet" },
+    { in: "src/wallet/worker/main.ts", out: "worker" },
+    { in: "src/main.css", out: "main" },
+    { in: "src/icon.svg", out: "icon" },
+  ],
   outdir: "dist",
   entryNames: "[name]-[hash]",
   bundle: true,
@@ -29,12 +35,11 @@ const result = await build({
 
 await mkdir(dist, { recursive: true });
 const manifest = {};
-for (const [path, output] of Object.entries(result.metafile.outputs)) {
+for (const path of Object.keys(result.metafile.outputs)) {
   const file = basename(path);
-  const source = output.entryPoint ?? Object.keys(output.inputs)[0];
   const { contents } = result.outputFiles.find((each) => each.path.endsWith(`/${file}`));
   const digest = createHash("sha384").update(contents).digest("base64");
-  const name = basename(source).replace(/\.ts$/, ".js");
+  const name = file.replace(/-[A-Z0-9]+(?=\.\w+$)/, "");
   manifest[name] = { file, integrity: `sha384-${digest}` };
   await writeFile(dist + file, contents);
 }

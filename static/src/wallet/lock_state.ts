@@ -1,0 +1,45 @@
+// <html data-lock> tells style sheets how it stands with the wallet of the page at hand: locked,
+// unlocked, missing (no keys of it in this browser), watch. data-any-unlocked: whether any is open.
+import { onPage, pageWallet } from "./pages";
+import { RefusalError, anyUnlocked, currentSigner, lock, onLockChange, unlocked, vaults, LockedError } from "./session";
+
+const root = document.documentElement;
+
+async function show(): Promise<void> {
+  root.toggleAttribute("data-any-unlocked", anyUnlocked());
+  const wallet = pageWallet();
+  if (!wallet) delete root.dataset.lock;
+  else root.dataset.lock = await stateOf(wallet.kind, wallet.fingerprint);
+}
+
+async function stateOf(kind: "vault" | "watch", fingerprint: string | undefined): Promise<string> {
+  if (kind === "watch" || !fingerprint) return "watch";
+  if (currentSigner(fingerprint)) return "unlocked";
+  try {
+    const here = (await vaults()).some((vault) => vault.fingerprint === fingerprint);
+    return here ? "locked" : "missing";
+  } catch (error) {
+    if (error instanceof RefusalError) return "missing";
+    throw error;
+  }
+}
+
+async function unlockFrom(button: HTMLElement): Promise<void> {
+  try {
+    await unlocked(button.dataset.unlock ?? "");
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+  }
+}
+
+onPage("[data-wallet]", () => {
+  void show();
+  return () => void show();
+});
+onLockChange(() => void show());
+document.addEventListener("click", (event) => {
+  const target = event.target as Element;
+  if (target.closest("[data-lock-now]")) lock();
+  const opener = target.closest<HTMLElement>("[data-unlock]");
+  if (opener) void unlockFrom(opener);
+});
