@@ -1,0 +1,495 @@
+"""What the chain and the mempool say of a set of scripts: a wallet's, thousands at a time.
+
+Each function sends the whole set with one statement, whatever its size, and compares whole
+scripts as well as their short keys, since two scripts may share a key. Of a script only its place
+in the set comes back.
+"""
+
+import json
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    LargeBinary,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from indexer.keys import TxFlag, script_key
+from indexer.schema import (
+    block,
+    input_,
+    mempool_input,
+    mempool_output,
+    mempool_tx,
+    output,
+    replacement,
+    tx,
+    utxo,
+)
+
+
+class ScriptSet:
+    """Different scripts to ask about together, each known by its place."""
+
+    def __init__(self, scripts: Iterable[bytes]) -> None:
+        self.scripts = tuple(dict.fromkeys(scripts))
+
+    def __len__(self) -> int:
+        return len(self.scripts)
+
+    @cached_property
+    def places(self) -> dict[bytes, int]:
+        return {script: place for place, script in enumerate(self.scripts)}
+
+    @cached_property
+    def keys(self) -> list[int]:
+        return [script_key(script) for script in self.scripts]
+
+    @cached_property
+    def json(self) -> str:
+        """{"the script in hexadecimal": its key}: a table of two columns for SQLite."""
+        names = (script.hex().upper() for script in self.scripts)
+        return json.dumps(dict(zip(names, self.keys, strict=True)))
+
+    @cached_property
+    def places_by_name(self) -> dict[str, int]:
+        return {script.hex().upper(): place for place, script in enumerate(self.scripts)}
+
+
+def _numbers() -> "array[int]":
+    return array("q")
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """What confirmed transactions paid to and took from each script: columns of equal length, in
+    the order of the chain. A history of a million transactions fits in 32 MB."""
+
+    places: "array[int]" = field(default_factory=_numbers)
+    tx_ids: "array[int]" = field(default_factory=_numbers)
+    received: "array[int]" = field(default_factory=_numbers)
+    sent: "array[int]" = field(default_factory=_numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMovement:
+    """What one unconfirmed transaction pays to and takes from one script."""
+
+    place: int
+    txid: bytes
+    received: int
+    sent: int
+    first_seen: int
+    fee: int
+    weight: int
+    flags: TxFlag
+
+    @property
+    def vsize(self) -> int:
+        return -(-self.weight // 4)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCoin:
+    """An unspent output of one of the scripts. `height` is None, and `time` when it was first seen,
+    while it is unconfirmed. `spent_by` is an unconfirmed transaction."""
+
+    place: int
+    txid: bytes
+    vout: int
+    value: int
+    height: int | None
+    time: int
+    is_coinbase: bool
+    spent_by: bytes | None = None
+
+    @property
+    def outpoint(self) -> tuple[bytes, int]:
+        return self.txid, self.vout
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedLine:
+    """A confirmed transaction as a list shows it. `position` is its place in the block."""
+
+    tx_id: int
+    txid: bytes
+    height: int
+    position: int
+    time: int
+    fee: int
+    weight: int
+    flags: TxFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An output of a transaction: whom it pays."""
+
+    vout: int
+    script: bytes
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A transaction that another one pushed out of the mempool."""
+
+    txid: bytes
+    replaced_by: bytes
+    replaced_at: int
+    fee: int
+
+
+def movements(connection: Connection, wanted: ScriptSet) -> Movements:
+    """Every confirmed transaction of the scripts, per transaction and script."""
+    found = Movements()
+    place_of = _place_of(connection, wanted)
+    for row in _ask(connection, wanted, _movements_query):
+        found.places.append(place_of(row.name))
+        found.tx_ids.append(row.tx_id)
+        found.received.append(int(row.received))
+        found.sent.append(int(row.sent))
+    return found
+
+
+def confirmed_coins(connection: Connection, wanted: ScriptSet) -> tuple[SetCoin, ...]:
+    """The unspent confirmed outputs, oldest first; `spent_by` is left for `with_spenders`."""
+    place_of = _place_of(connection, wanted)
+    return tuple(
+        SetCoin(
+            place_of(row.name),
+            bytes(row.txid),
+            row.vout,
+            row.value,
+            row.height,
+            row.time,
+            bool(row.flags & TxFlag.COINBASE),
+        )
+        for row in _ask(connection, wanted, _coins_query)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSet:
+    """What the mempool holds of the scripts. `spends` are all outputs of theirs that it spends."""
+
+    movements: tuple[PendingMovement, ...] = ()
+    coins: tuple[SetCoin, ...] = ()
+    spends: dict[tuple[bytes, int], bytes] = field(default_factory=dict)
+
+
+def pending(connection: Connection, wanted: ScriptSet) -> PendingSet:
+    """All unconfirmed transactions of the scripts, newest first."""
+    place_of = _place_of(connection, wanted)
+    sums: dict[tuple[bytes, int], list[int]] = {}
+    about: dict[bytes, tuple[int, int, int, int]] = {}
+    made: list[SetCoin] = []
+    spends: dict[tuple[bytes, int], bytes] = {}
+    for row in _ask(connection, wanted, _pending_query):
+        txid, place = bytes(row.txid), place_of(row.name)
+        about[txid] = row.first_seen, row.fee, row.weight, row.flags
+        received_sent = sums.setdefault((txid, place), [0, 0])
+        if row.prev_txid is None:
+            received_sent[0] += row.value
+            made.append(SetCoin(place, txid, row.vout, row.value, None, row.first_seen, False))
+        else:
+            received_sent[1] += row.value
+            spends[bytes(row.prev_txid), row.vout] = txid
+    lines = [
+        PendingMovement(place, txid, received, sent, *about[txid][:3], TxFlag(about[txid][3]))
+        for (txid, place), (received, sent) in sums.items()
+    ]
+    lines.sort(key=lambda line: (-line.first_seen, line.txid, line.place))
+    made.sort(key=lambda coin: (coin.time, coin.txid, coin.vout))
+    return PendingSet(tuple(lines), with_spenders(made, spends), spends)
+
+
+def with_spenders(
+    coins: Iterable[SetCoin], spends: dict[tuple[bytes, int], bytes]
+) -> tuple[SetCoin, ...]:
+    """The coins, those marked that the mempool spends."""
+    return tuple(
+        coin
+        if coin.outpoint not in spends
+        else SetCoin(
+            coin.place,
+            coin.txid,
+            coin.vout,
+            coin.value,
+            coin.height,
+            coin.time,
+            coin.is_coinbase,
+            spends[coin.outpoint],
+        )
+        for coin in coins
+    )
+
+
+def used_places(connection: Connection, wanted: ScriptSet) -> frozenset[int]:
+    """Places of the scripts that a transaction of the chain or of the mempool has paid."""
+    place_of = _place_of(connection, wanted)
+    return frozenset(place_of(row.name) for row in _ask(connection, wanted, _used_query))
+
+
+def confirmed_lines(connection: Connection, tx_ids: Sequence[int]) -> dict[int, ConfirmedLine]:
+    """tx_id -> the transaction."""
+    ids = _integers(connection, tx_ids)
+    rows = connection.execute(
+        select(
+            tx.c.tx_id,
+            tx.c.txid,
+            tx.c.height,
+            (tx.c.tx_id - block.c.first_tx_id).label("position"),
+            block.c.time,
+            tx.c.fee,
+            tx.c.weight,
+            tx.c.flags,
+        )
+        .select_from(ids)
+        .join(tx, tx.c.tx_id == ids.c.value)
+        .join(block, block.c.height == tx.c.height)
+    )
+    return {
+        row.tx_id: ConfirmedLine(
+            row.tx_id,
+            bytes(row.txid),
+            row.height,
+            row.position,
+            row.time,
+            row.fee,
+            row.weight,
+            TxFlag(row.flags),
+        )
+        for row in rows
+    }
+
+
+def parties(
+    connection: Connection, tx_ids: Sequence[int], txids: Sequence[bytes], most: int
+) -> dict[int | bytes, tuple[Party, ...]]:
+    """The first `most` outputs of confirmed transactions, by tx_id, and of unconfirmed ones, by
+    txid."""
+    ids = _integers(connection, tx_ids)
+    vout = output.c.output_id - tx.c.first_output_id
+    found: dict[int | bytes, list[Party]] = {}
+    confirmed = (
+        select(tx.c.tx_id, vout.label("vout"), output.c.script, output.c.value)
+        .select_from(ids)
+        .join(tx, tx.c.tx_id == ids.c.value)
+        .join(
+            output,
+            and_(
+                output.c.output_id >= tx.c.first_output_id,
+                output.c.output_id < tx.c.first_output_id + most,
+                output.c.output_id < tx.c.first_output_id + tx.c.output_count,
+            ),
+        )
+        .order_by(output.c.output_id)
+    )
+    waiting = (
+        select(
+            mempool_output.c.txid,
+            mempool_output.c.vout,
+            mempool_output.c.script,
+            mempool_output.c.value,
+        )
+        .where(mempool_output.c.txid.in_(txids), mempool_output.c.vout < most)
+        .order_by(mempool_output.c.txid, mempool_output.c.vout)
+    )
+    for owner, place, script, value in connection.execute(confirmed) if tx_ids else ():
+        found.setdefault(owner, []).append(Party(place, bytes(script), value))
+    for owner, place, script, value in connection.execute(waiting) if txids else ():
+        found.setdefault(bytes(owner), []).append(Party(place, bytes(script), value))
+    return {owner: tuple(each) for owner, each in found.items()}
+
+
+def replaced_by(connection: Connection, txids: Sequence[bytes]) -> tuple[Replaced, ...]:
+    """What these transactions pushed out of the mempool themselves, oldest first."""
+    rows = connection.execute(
+        select(
+            replacement.c.txid,
+            replacement.c.replaced_by,
+            replacement.c.replaced_at,
+            replacement.c.fee,
+        )
+        .where(replacement.c.replaced_by.in_(txids))
+        .order_by(replacement.c.replaced_at)
+    )
+    return tuple(
+        Replaced(bytes(row.txid), bytes(row.replaced_by), row.replaced_at, row.fee) for row in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The set as a table of a statement."""
+
+    table: FromClause
+    name: ColumnElement[Any]  # what tells the scripts apart
+    key: ColumnElement[int]
+    is_: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+
+
+def _ask(
+    connection: Connection, wanted: ScriptSet, build: Callable[[_Wanted], Select[Any]]
+) -> Sequence[Row[Any]]:
+    if not wanted:
+        return ()
+    if connection.dialect.name == "sqlite":
+        return connection.execute(build(_sqlite_table()), {"scripts": wanted.json}).all()
+    values = {"keys": wanted.keys, "scripts": list(wanted.scripts)}
+    return connection.execute(build(_postgres_table()), values).all()
+
+
+def _place_of(connection: Connection, wanted: ScriptSet) -> Callable[[Any], int]:
+    if connection.dialect.name == "sqlite":
+        return wanted.places_by_name.__getitem__
+    return lambda ordinal: int(ordinal) - 1
+
+
+def _sqlite_table() -> _Wanted:
+    rows = func.json_each(bindparam("scripts", type_=Text)).table_valued(
+        column("key", Text), column("value", BigInteger), name="wanted"
+    )
+    return _Wanted(rows, rows.c.key, rows.c.value, lambda script: func.hex(script) == rows.c.key)
+
+
+def _postgres_table() -> _Wanted:
+    rows = (
+        func.unnest(
+            bindparam("keys", type_=ARRAY(BigInteger)),
+            bindparam("scripts", type_=ARRAY(LargeBinary)),
+        )
+        .table_valued(
+            column("script_key", BigInteger),
+            column("script", LargeBinary),
+            with_ordinality="place",
+            name="wanted",
+        )
+        .render_derived()
+    )
+    return _Wanted(rows, rows.c.place, rows.c.script_key, lambda script: script == rows.c.script)
+
+
+def _integers(connection: Connection, values: Sequence[int]) -> FromClause:
+    """The integers as a table of one column, `value`."""
+    if connection.dialect.name == "sqlite":
+        return func.json_each(literal(json.dumps(list(values)), Text)).table_valued(
+            column("value", BigInteger), name="ids"
+        )
+    return (
+        func.unnest(literal(list(values), ARRAY(BigInteger)))
+        .table_valued(column("value", BigInteger), name="ids")
+        .render_derived()
+    )
+
+
+def _paid(wanted: _Wanted) -> ColumnElement[bool]:
+    return and_(output.c.script_key == wanted.key, wanted.is_(output.c.script))
+
+
+def _movements_query(wanted: _Wanted) -> Select[Any]:
+    owned = (
+        select(wanted.name.label("name"), output.c.output_id, output.c.tx_id, output.c.value)
+        .select_from(wanted.table)
+        .join(output, _paid(wanted))
+        .cte("owned")
+    )
+    parts = union_all(
+        select(
+            owned.c.name,
+            owned.c.tx_id,
+            owned.c.value.label("received"),
+            literal(0, BigInteger).label("sent"),
+        ),
+        select(owned.c.name, input_.c.tx_id, literal(0, BigInteger), owned.c.value).join_from(
+            owned, input_, input_.c.output_id == owned.c.output_id
+        ),
+    ).subquery("parts")
+    return (
+        select(
+            parts.c.name,
+            parts.c.tx_id,
+            func.sum(parts.c.received).label("received"),
+            func.sum(parts.c.sent).label("sent"),
+        )
+        .group_by(parts.c.tx_id, parts.c.name)
+        .order_by(parts.c.tx_id)
+    )
+
+
+def _coins_query(wanted: _Wanted) -> Select[Any]:
+    return (
+        select(
+            wanted.name.label("name"),
+            tx.c.txid,
+            (utxo.c.output_id - tx.c.first_output_id).label("vout"),
+            utxo.c.value,
+            tx.c.height,
+            block.c.time,
+            tx.c.flags,
+        )
+        .select_from(wanted.table)
+        .join(utxo, utxo.c.script_key == wanted.key)
+        .join(output, and_(output.c.output_id == utxo.c.output_id, wanted.is_(output.c.script)))
+        .join(tx, tx.c.tx_id == output.c.tx_id)
+        .join(block, block.c.height == tx.c.height)
+        .order_by(utxo.c.output_id)
+    )
+
+
+def _pending_query(wanted: _Wanted) -> Select[Any]:
+    made, spent = mempool_output.c, mempool_input.c
+    parts = union_all(
+        select(
+            wanted.name.label("name"),
+            made.txid,
+            made.vout,
+            made.value,
+            null().label("prev_txid"),
+        )
+        .select_from(wanted.table)
+        .join(mempool_output, and_(made.script_key == wanted.key, wanted.is_(made.script))),
+        select(wanted.name, spent.txid, spent.prev_vout, spent.value, spent.prev_txid)
+        .select_from(wanted.table)
+        .join(mempool_input, and_(spent.script_key == wanted.key, wanted.is_(spent.script))),
+    ).subquery("parts")
+    about = mempool_tx.c
+    return select(parts, about.first_seen, about.fee, about.weight, about.flags).join_from(
+        parts, mempool_tx, about.txid == parts.c.txid
+    )
+
+
+def _used_query(wanted: _Wanted) -> Select[Any]:
+    waiting = and_(mempool_output.c.script_key == wanted.key, wanted.is_(mempool_output.c.script))
+    return (
+        select(wanted.name.label("name"))
+        .select_from(wanted.table)
+        .where(
+            or_(
+                exists().where(_paid(wanted)),
+                exists().where(waiting),
+            )
+        )
+    )
