@@ -17,6 +17,12 @@ class Purpose(IntEnum):
     P2TR = 86
 
 
+def purposes_of(network: Network) -> tuple[Purpose, ...]:
+    """The kinds of account a network's scripts allow."""
+    needs = {Purpose.P2PKH: True, Purpose.P2TR: network.taproot}
+    return tuple(purpose for purpose in Purpose if needs.get(purpose, network.segwit))
+
+
 class Branch(IntEnum):
     RECEIVE = 0
     CHANGE = 1

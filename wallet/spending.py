@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from hashlib import new as new_hash
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from coincurve import PrivateKey
 
 from indexer.chain import script as scripts
-from indexer.chain.encoding import encode_witness
+from indexer.chain.encoding import encode_witness, hash160
 from indexer.chain.script import push, push_number
 from indexer.chain.wire import varint_size
 from wallet import sighash as hash_types
@@ -24,10 +23,6 @@ from wallet.taproot import Leaf, MaybeTree, control_blocks, merkle_root, output_
 _CHECKLOCKTIMEVERIFY_DROP = b"\xb1\x75"
 _CHECKSEQUENCEVERIFY_DROP = b"\xb2\x75"
 _SCHNORR_SIZE = 64
-
-
-def hash160(data: bytes) -> bytes:
-    return new_hash("ripemd160", sha256(data).digest()).digest()
 
 
 class Unlocked(NamedTuple):

@@ -1,5 +1,6 @@
 """The primitives of the wire format: hashes, counts, and a reader with bounds."""
 
+from hashlib import new as new_hash
 from hashlib import sha256
 from struct import Struct
 
@@ -15,6 +16,11 @@ class EncodingError(ValueError):
 def hash256(data: bytes) -> bytes:
     """Double SHA-256."""
     return sha256(sha256(data).digest()).digest()
+
+
+def hash160(data: bytes) -> bytes:
+    """RIPEMD-160 of the SHA-256."""
+    return new_hash("ripemd160", sha256(data).digest()).digest()
 
 
 def hash_hex(hash_: bytes) -> str:

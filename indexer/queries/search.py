@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from hashlib import new as new_hash
-from hashlib import sha256
 from urllib.parse import unquote
 
 from sqlalchemy import Connection, select
 
 from indexer.chain.address import AddressError, address_of, networks_of, script_of
+from indexer.chain.encoding import hash160
 from indexer.chain.network import NETWORKS, Network
 from indexer.chain.script import ScriptType, classify, p2pk, p2pkh, p2sh, p2tr, p2wpkh
 from indexer.keys import script_hash, script_key
@@ -264,10 +263,10 @@ def _uri(scope: Scope, text: str, match: re.Match[str]) -> SearchResult:
 
 def _public_key(scope: Scope, text: str, _match: re.Match[str]) -> SearchResult:
     key = bytes.fromhex(text)
-    scripts = [p2pk(key), p2pkh(_hash160(key))]
+    scripts = [p2pk(key), p2pkh(hash160(key))]
     if len(key) == 33 and scope.network.segwit:
-        witness = p2wpkh(_hash160(key))
-        scripts += [witness, p2sh(_hash160(witness))]
+        witness = p2wpkh(hash160(key))
+        scripts += [witness, p2sh(hash160(witness))]
     if len(key) == 33 and scope.network.taproot:
         scripts.append(p2tr(key[1:]))
     findings = _keys(scope, tuple(scripts))
@@ -276,10 +275,6 @@ def _public_key(scope: Scope, text: str, _match: re.Match[str]) -> SearchResult:
 
 def _keys(scope: Scope, scripts: tuple[bytes, ...]) -> list[Finding]:
     return [_script(scope, each) for each in scripts]
-
-
-def _hash160(data: bytes) -> bytes:
-    return new_hash("ripemd160", sha256(data).digest()).digest()
 
 
 def _address(scope: Scope, text: str) -> SearchResult:
