@@ -38,13 +38,41 @@ def outputs_weight(outputs: Iterable[TxOutput]) -> int:
     return 4 * sum(len(encode_output(output)) for output in outputs)
 
 
-def transaction_weight(inputs: Sequence[InputSize], outputs: Sequence[TxOutput]) -> int:
+class InputTotals(NamedTuple):
+    """What some inputs are together: their number, those with a witness, their weight."""
+
+    inputs: int = 0
+    witnesses: int = 0
+    weight: int = 0
+
+    def plus(self, size: InputSize, times: int = 1) -> "InputTotals":
+        return InputTotals(
+            self.inputs + times,
+            self.witnesses + times * size.witness,
+            self.weight + times * size.weight,
+        )
+
+    def minus(self, size: InputSize) -> "InputTotals":
+        return self.plus(size, -1)
+
+
+def totals_of(inputs: Iterable[InputSize]) -> InputTotals:
+    totals = InputTotals()
+    for size in inputs:
+        totals = totals.plus(size)
+    return totals
+
+
+def transaction_weight(
+    inputs: Iterable[InputSize] | InputTotals, outputs: Sequence[TxOutput]
+) -> int:
     """The weight of the signed transaction."""
-    base = 4 * (8 + varint_size(len(inputs)) + varint_size(len(outputs)))
-    weight = base + outputs_weight(outputs) + sum(size.weight for size in inputs)
-    if any(size.witness for size in inputs):
+    totals = inputs if isinstance(inputs, InputTotals) else totals_of(inputs)
+    base = 4 * (8 + varint_size(totals.inputs) + varint_size(len(outputs)))
+    weight = base + outputs_weight(outputs) + totals.weight
+    if totals.witnesses:
         return weight + 2
-    return weight - len(inputs)  # without any witness, none is counted as empty either
+    return weight - totals.inputs  # without any witness, none is counted as empty either
 
 
 def vsize_of(weight: int) -> int:
