@@ -95,13 +95,15 @@ def _lookalikes(inputs: Sequence[InputView], outputs: Sequence[OutputView]) -> s
     ends: dict[tuple[str, str], set[str]] = {}
     addresses = [each.address for each in inputs] + [each.address for each in outputs]
     for address in filter(None, addresses):
-        ends.setdefault(_ends(address), set()).add(address)
+        ends.setdefault(address_ends(address), set()).add(address)
     return {
-        each.created.vout for each in outputs if each.address and len(ends[_ends(each.address)]) > 1
+        each.created.vout
+        for each in outputs
+        if each.address and len(ends[address_ends(each.address)]) > 1
     }
 
 
-def _ends(address: str) -> tuple[str, str]:
+def address_ends(address: str) -> tuple[str, str]:
     """What a hurried reader compares: the first characters behind the prefix, and the last."""
     start = address.rfind("1") + 2 if "1" in address[1:6] and address.lower() == address else 1
     return address[start : start + LOOKALIKE_ENDS], address[-LOOKALIKE_ENDS:]
