@@ -1,9 +1,10 @@
-"""Opening one network's index database: SQLite or PostgreSQL, one writer, many readers."""
+"""Opening a database of ours: SQLite or PostgreSQL, one writer, many readers."""
 
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -15,14 +16,12 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x5A7C_4E1  # an arbitrary number that all programs upgrading a schema agree on
 
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",  # in WAL mode a power cut may lose the last commits, never half of one
     "busy_timeout=30000",
-    "foreign_keys=OFF",
 )
 SQLITE_WRITER_PRAGMAS = (
     "cache_size=-262144",  # KiB
@@ -42,18 +41,35 @@ class DatabaseError(Exception):
     """The database cannot be used as it is. The message is shown to people."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a database holds: the folder of its migrations, and which commands apply them."""
+
+    migrations: Path
+    made_by: str
+    foreign_keys: bool  # SQLite checks them only when told to
+
+
+INDEX = Tables(
+    Path(__file__).parent / "migrations",
+    "`satchel db upgrade` or `satchel index`",
+    foreign_keys=False,
+)
+
+
 class Database:
-    """One network's index. `read` never waits for the writer and sees one state of the database
+    """One set of tables. `read` never waits for the writer and sees one state of the database
     for as long as it lasts; `write` admits one writer at a time."""
 
-    def __init__(self, url: URL, schema: str | None) -> None:
+    def __init__(self, url: URL, schema: str | None, tables: Tables) -> None:
         self.url = url
         self.schema = schema
-        self._writer = _engine(url, schema, writes=True)
-        self._reader = _engine(url, schema, writes=False)
+        self.tables = tables
+        self._writer = _engine(url, schema, tables, writes=True)
+        self._reader = _engine(url, schema, tables, writes=False)
 
     @classmethod
-    def open(cls, url: str, *, schema: str | None = None) -> "Database":
+    def open(cls, url: str, *, schema: str | None = None, tables: Tables = INDEX) -> "Database":
         """`sqlite:///path` or `postgresql://user:password@host/name`; no connection is made yet.
 
         `schema` is the PostgreSQL schema that holds the tables, so that one server may hold
@@ -68,7 +84,7 @@ class Database:
                 f"{schema!r} cannot name a PostgreSQL schema: "
                 "use lower-case letters, digits and underscores"
             )
-        return cls(parsed, schema)
+        return cls(parsed, schema, tables)
 
     @property
     def is_sqlite(self) -> bool:
@@ -107,11 +123,12 @@ class Database:
     def require_schema(self) -> None:
         """Raise DatabaseError unless the tables are those that this program knows."""
         revision = self.revision()
-        if revision == _script().get_current_head():
+        script = self._script()
+        if revision == script.get_current_head():
             return
-        _refuse_unknown(revision)
+        _refuse_unknown(revision, script)
         found = "has no tables yet" if revision is None else f"has the older schema {revision}"
-        raise DatabaseError(f"{self._name()} {found}: run `satchel db upgrade` or `satchel index`")
+        raise DatabaseError(f"{self._name()} {found}: run {self.tables.made_by}")
 
     def upgrade(self) -> None:
         """Create the tables, or bring those of an older version up to date.
@@ -124,10 +141,11 @@ class Database:
                 if self.schema is not None:
                     connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.schema}"')
             revision = MigrationContext.configure(connection).get_current_revision()
-            if revision == _script().get_current_head():
+            config = _config(self.tables)
+            script = ScriptDirectory.from_config(config)
+            if revision == script.get_current_head():
                 return
-            _refuse_unknown(revision)
-            config = _config()
+            _refuse_unknown(revision, script)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -150,19 +168,18 @@ class Database:
     def _name(self) -> str:
         return f"The database {self.url.render_as_string(hide_password=True)}"
 
+    def _script(self) -> ScriptDirectory:
+        return ScriptDirectory.from_config(_config(self.tables))
 
-def _config() -> Config:
+
+def _config(tables: Tables) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(tables.migrations).replace("%", "%%"))
     return config
 
 
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _refuse_unknown(revision: str | None) -> None:
-    known = {script.revision for script in _script().walk_revisions()}
+def _refuse_unknown(revision: str | None, script: ScriptDirectory) -> None:
+    known = {each.revision for each in script.walk_revisions()}
     if revision is not None and revision not in known:
         raise DatabaseError(
             f"The database has schema {revision}, which this version of Satchel does not know: "
@@ -204,10 +221,10 @@ def _require_directory(url: URL) -> None:
         )
 
 
-def _engine(url: URL, schema: str | None, *, writes: bool) -> Engine:
+def _engine(url: URL, schema: str | None, tables: Tables, *, writes: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False})
-        _set_up_sqlite(engine, writes=writes)
+        _set_up_sqlite(engine, tables, writes=writes)
         return engine
     arguments = {"options": f"-csearch_path={schema}"} if schema is not None else {}
     if writes:
@@ -217,8 +234,10 @@ def _engine(url: URL, schema: str | None, *, writes: bool) -> Engine:
     return engine.execution_options(postgresql_readonly=True)
 
 
-def _set_up_sqlite(engine: Engine, *, writes: bool) -> None:
-    pragmas = SQLITE_PRAGMAS + (SQLITE_WRITER_PRAGMAS if writes else SQLITE_READER_PRAGMAS)
+def _set_up_sqlite(engine: Engine, tables: Tables, *, writes: bool) -> None:
+    keys = f"foreign_keys={'ON' if tables.foreign_keys else 'OFF'}"
+    own = SQLITE_WRITER_PRAGMAS if writes else SQLITE_READER_PRAGMAS
+    pragmas = (*SQLITE_PRAGMAS, keys, *own)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     directory = str(Path(str(engine.url.database)).parent.absolute()).replace("'", "''")
 

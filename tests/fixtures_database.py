@@ -1,4 +1,4 @@
-"""Index databases for tests: SQLite files, and one PostgreSQL server per test session."""
+"""Index and account databases for tests: SQLite files, and one PostgreSQL server per test session."""
 
 import itertools
 import shutil
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.database import Database
+from webapp.accounts.database import ACCOUNTS
 
 _numbers = itertools.count(1)
 
@@ -60,3 +61,19 @@ def database(request: pytest.FixtureRequest) -> Database:
     kind = "sqlite" if request.param == "sqlite" else "postgres"
     found: Database = request.getfixturevalue(f"{kind}_database")
     return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def accounts_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated account database of each kind."""
+    if request.param == "sqlite":
+        found = Database.open(f"sqlite:///{tmp_path / 'accounts.db'}", tables=ACCOUNTS)
+    else:
+        url = request.getfixturevalue("postgres_url")
+        found = Database.open(url, schema=f"accounts_{next(_numbers)}", tables=ACCOUNTS)
+    found.upgrade()
+    yield found
+    if found.schema is not None:
+        with found.write() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {found.schema} CASCADE")
+    found.dispose()

@@ -16,10 +16,10 @@ from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
 from indexer.sync.indexer import Indexer
+from tests.apps import app_for
 from tests.fixtures_browser import QuietHandler
 from tests.fixtures_demo import WrittenHistory
 from tests.fixtures_litecoind import Daemon
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 from webapp.demo.economy import Economy
 
@@ -67,7 +67,7 @@ def open_site(node: Node, directory: Path, settings: Settings) -> Iterator[Site]
     database.upgrade()
     keep = settings.node == EMBEDDED
     indexer = Indexer(database, node, keep_raw_blocks=keep, stop=threading.Event(), progress=False)
-    app = create_app(settings, database, None if keep else node)
+    app = app_for(settings, database, None if keep else node, demo=keep)
     served = Served(app)
     site = Site(node, database, app, served.origin, indexer)
     site.step()

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, update
 from indexer.chain.network import get_network
 from indexer.database import Database
 from indexer.schema import state
-from webapp.app import create_app
+from tests.apps import app_for
 from webapp.caching import cached
 from webapp.charts import Item, bar_chart, line_chart
 from webapp.config import Settings
@@ -95,7 +95,7 @@ def refused(status: int) -> str:
 
 def showcase_app(database: Database, **settings: object) -> Flask:
     """The app with the showcase among its pages."""
-    app = create_app(Settings(network="bitcoin-regtest", **settings), database)  # type: ignore[arg-type]
+    app = app_for(Settings(network="bitcoin-regtest", **settings), database)  # type: ignore[arg-type]
     app.register_blueprint(blueprint)
     return app
 

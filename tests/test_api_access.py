@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from playwright.sync_api import Page
 
+from tests.apps import app_for
 from tests.fixtures_browser import Axe
 from tests.fixtures_site import Site
-from webapp.app import create_app
 from webapp.cli import main
 from webapp.config import EMBEDDED, ConfigError, Settings, load_settings
 from webapp.limits import limiter
@@ -25,7 +25,7 @@ def client_of(site: Site, **options: object) -> FlaskClient:
     settings = Settings.model_validate(
         {"network": "bitcoin-regtest", "node_url": EMBEDDED, **options}
     )
-    client = create_app(settings, site.database).test_client()
+    client = app_for(settings, site.database).test_client()
     limiter.reset()
     return client
 

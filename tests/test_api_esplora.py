@@ -12,10 +12,10 @@ from sqlalchemy import select
 from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_hex, parse_block
 from indexer.schema import stale_block
+from tests.apps import app_for
 from tests.esplora_reference import Reference, scripthash
 from tests.fixtures_site import Site
 from webapp.api.esplora_scripts import MOST_COINS
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 
 Get = Callable[[str], Any]
@@ -34,7 +34,7 @@ def app(demo_site: Site) -> Flask:
     settings = Settings(
         network="bitcoin-regtest", node_url=EMBEDDED, rate_limit=100_000, api_rate_limit=1_000_000
     )
-    return create_app(settings, demo_site.database)
+    return app_for(settings, demo_site.database)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from indexer.chain.encoding import hash_hex
 from indexer.database import Database
 from indexer.node.embedded import EmbeddedNode
 from indexer.sync.indexer import Indexer
+from tests.apps import app_for
 from tests.esplora_reference import Reference, scripthash
 from tests.fixtures_embedded import Miner
-from webapp.app import create_app
 from webapp.config import Settings
 
 FEE = 1_000
@@ -48,7 +48,7 @@ def test_the_same_answers(
     while indexer.step():
         pass
     settings = Settings(network="bitcoin-regtest", data_directory=tmp_path, rate_limit=10_000)
-    client = create_app(settings, database, lively_node).test_client()
+    client = app_for(settings, database, lively_node).test_client()
     compare(client, Reference.read(lively_node), lively_node)
 
 

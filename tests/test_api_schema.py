@@ -24,10 +24,10 @@ from indexer.chain.address import address_of
 from indexer.chain.encoding import hash_hex
 from indexer.keys import script_hash
 from indexer.schema import block, mempool_output, mempool_tx, output, replacement, stale_block, tx
+from tests.apps import app_for
 from tests.fixtures_site import Site
 from webapp.api.describe import description_of
 from webapp.api.openapi import operations
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 
 EXAMPLES = 6  # of each operation, of requests as described and of others each
@@ -51,7 +51,7 @@ def app(demo_site: Site) -> Flask:
         rate_limit=100_000,
         api_rate_limit=1_000_000,
     )
-    return create_app(unlimited, demo_site.database)
+    return app_for(unlimited, demo_site.database)
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from flask.testing import FlaskClient
 from indexer.chain.address import address_of
 from indexer.chain.encoding import Block, Transaction, TxOutput, hash_hex
 from indexer.chain.script import p2a, p2tr, p2wsh
+from tests.apps import app_for
 from tests.esplora_reference import Reference
 from tests.fixtures_clients import LiveChain
 from tests.fixtures_site import Site
 from wallet.builder import sign
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 
 Get = Callable[[str], Any]
@@ -41,7 +41,7 @@ def app(demo_site: Site) -> Flask:
     settings = Settings(
         network="bitcoin-regtest", node_url=EMBEDDED, rate_limit=100_000, api_rate_limit=1_000_000
     )
-    return create_app(settings, demo_site.database)
+    return app_for(settings, demo_site.database)
 
 
 @pytest.fixture

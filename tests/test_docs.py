@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DEFAULTS_IN_WORDS = {
     "data_directory": "`~/.local/share/satchel`",
     "database_url": "a SQLite file in `data_directory`",
+    "accounts_database_url": "a SQLite file in `data_directory`",
     "node_url": "the network's RPC port on this machine",
     "web_processes": "one per processor, up to 4",
 }

@@ -17,11 +17,11 @@ from indexer.chain.script import ScriptType, classify
 from indexer.keys import script_hash
 from indexer.queries.script_page import PAGE_SIZE, HistoryCursor
 from indexer.schema import output, script, state
+from tests.apps import app_for
 from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH
 from tests.fixtures_scripted_index import ScriptedIndex, busy_chain
 from tests.fixtures_site import Site
 from tests.scripted_node import script_of
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 from webapp.cursors import load_key, read_cursor, write_cursor
 from webapp.qr import draw_qr
@@ -42,7 +42,7 @@ def text_of(html: str) -> str:
 @pytest.fixture
 def app(scripted_index: ScriptedIndex, tmp_path: Path) -> Flask:
     settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, data_directory=tmp_path)
-    return create_app(settings, scripted_index.database)
+    return app_for(settings, scripted_index.database)
 
 
 def name_of(index: ScriptedIndex, wanted: bytes) -> str:

@@ -14,8 +14,8 @@ from indexer.chain.script import p2pk
 from indexer.database import Database
 from indexer.queries.transactions import find_confirmed
 from indexer.sync.indexer import Indexer
+from tests.apps import app_for
 from tests.nodes import BlockNode, read_block_file
-from webapp.app import create_app
 from webapp.config import Settings
 from webapp.script_words import script_hash_hex
 
@@ -42,7 +42,7 @@ def database(chaindata: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def client(database: Database) -> FlaskClient:
-    return create_app(Settings(network="bitcoin-main"), database).test_client()
+    return app_for(Settings(network="bitcoin-main"), database).test_client()
 
 
 def read(client: FlaskClient, path: str) -> str:

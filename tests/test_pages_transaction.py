@@ -15,12 +15,12 @@ from indexer.chain.script import p2wpkh
 from indexer.node.embedded import EmbeddedNode
 from indexer.queries.transaction_parts import PAGE_SIZE
 from indexer.schema import mempool_tx, replacement, stale_block, tx
+from tests.apps import app_for
 from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH
 from tests.fixtures_scripted_index import ScriptedIndex
 from tests.fixtures_site import Site
 from tests.scripted_node import script_of, spend
 from tests.walk import Sight, find_sights
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 
 Sights = dict[str, Sight]
@@ -34,7 +34,7 @@ def sights(demo_site: Site) -> Sights:
 @pytest.fixture
 def scripted_client(scripted_index: ScriptedIndex) -> FlaskClient:
     settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED)
-    return create_app(settings, scripted_index.database).test_client()
+    return app_for(settings, scripted_index.database).test_client()
 
 
 @pytest.fixture

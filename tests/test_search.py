@@ -16,10 +16,10 @@ from indexer.chain.script import p2pkh, p2sh, p2tr, p2wpkh
 from indexer.keys import script_hash
 from indexer.queries.search import Kind, Reason, Scope, SearchResult, search
 from indexer.queries.transactions import Status
+from tests.apps import app_for
 from tests.fixtures_scripted_index import ScriptedIndex
 from tests.fixtures_site import Site
 from tests.scripted_node import START_TIME, script_of, spend
-from webapp.app import create_app
 from webapp.config import EMBEDDED, Settings
 
 KEY = bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
@@ -235,7 +235,7 @@ def test_what_finds_nothing_says_why(
 def client(demo_site: Site) -> FlaskClient:
     """Of a server that does not count requests."""
     settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, rate_limit=100_000)
-    return create_app(settings, demo_site.database).test_client()
+    return app_for(settings, demo_site.database).test_client()
 
 
 @settings(max_examples=300, deadline=None)

@@ -22,6 +22,7 @@ from webapp import (
     preferences,
     security,
 )
+from webapp.accounts import sessions
 from webapp.api import (
     esplora_blocks,
     esplora_broadcast,
@@ -84,8 +85,18 @@ for _part in API:
     limits.api_limit(_part)
 
 
-def create_app(settings: Settings, database: Database, node: Node | None = None) -> Flask:
-    """The pages of one network's index. No connection is made before the first request."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    accounts: Database,
+    node: Node | None = None,
+    *,
+    demo: bool = False,
+) -> Flask:
+    """The pages of one network's index. No connection is made before the first request.
+
+    Makes the key that signs sessions where data_directory has none. Raises ConfigError.
+    """
     app = Flask(
         "webapp",
         template_folder=str(assets.resource_folder("templates", "templates")),
@@ -98,8 +109,18 @@ def create_app(settings: Settings, database: Database, node: Node | None = None)
     broadcaster = open_broadcaster(settings, node)
     context.install(
         app,
-        context.Services(settings, network, database, RawSource(network, node), broadcaster, hub),
+        context.Services(
+            settings,
+            network,
+            database,
+            RawSource(network, node),
+            broadcaster,
+            hub,
+            accounts,
+            demo,
+        ),
     )
+    sessions.install(app, settings.data_directory)
     for part in (
         assets,
         caching,

@@ -17,9 +17,10 @@ from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
 from indexer.queries.pulse import read_pulse
 from indexer.sync.indexer import Indexer
+from webapp.accounts.database import open_accounts
 from webapp.app import create_app
 from webapp.broadcast import NODE_DIRECTORY
-from webapp.config import EMBEDDED, ConfigError, Settings, describe
+from webapp.config import EMBEDDED, ConfigError, Settings, describe, make_data_directory
 from webapp.server import require_free_address, serve
 
 logger = logging.getLogger(__name__)
@@ -31,13 +32,7 @@ def open_database(settings: Settings, *, upgrade: bool) -> Database:
     Raises DatabaseError, and ConfigError where it is another network's.
     """
     if settings.database_url is None:
-        try:
-            settings.data_directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"data_directory: found {str(settings.data_directory)!r}, expected a directory "
-                f"that Satchel may write to ({error.strerror})"
-            ) from error
+        make_data_directory(settings)
     database = Database.open(settings.database)
     if upgrade:
         database.upgrade()
@@ -103,12 +98,12 @@ def run_index(settings: Settings) -> None:
         database.dispose()
 
 
-def run_web(settings: Settings) -> None:
+def run_web(settings: Settings, *, demo: bool = False) -> None:
     """Serve pages until SIGTERM or Ctrl-C."""
     require_free_address(settings)
     database = open_database(settings, upgrade=True)
     node = None if settings.node == EMBEDDED else open_node(settings)
-    app = create_app(settings, database, node)
+    app = create_app(settings, database, open_accounts(settings), node, demo=demo)
     serve(app, host=settings.host, port=settings.port, processes=settings.web_processes)
 
 

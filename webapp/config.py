@@ -54,6 +54,17 @@ class Settings(BaseSettings):
             "by default a SQLite file in data_directory"
         ),
     ] = None
+    accounts_database_url: Annotated[
+        str | None,
+        Field(
+            description="the same for people's accounts; "
+            "by default a SQLite file in data_directory"
+        ),
+    ] = None
+    registration: Annotated[
+        Literal["open", "closed"],
+        Field(description="open or closed: whether visitors may register"),
+    ] = "closed"
     node_url: Annotated[
         str | None,
         Field(
@@ -143,7 +154,7 @@ class Settings(BaseSettings):
         get_network(value)
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "accounts_database_url")
     @classmethod
     def _usable_database_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -185,6 +196,8 @@ class Settings(BaseSettings):
             raise ValueError("node_url: the embedded node serves network bitcoin-regtest only")
         if (self.node_user is None) != (self.node_password is None):
             raise ValueError("node_user and node_password: expected both or neither")
+        if self.accounts_database == self.database and self.database.startswith("sqlite:"):
+            raise ValueError("accounts_database_url: expected another file than database_url's")
         tls = (self.electrum_tls_port, self.electrum_tls_certificate, self.electrum_tls_key)
         if any(part is None for part in tls) and any(part is not None for part in tls):
             raise ValueError(
@@ -213,6 +226,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, the default filled in."""
         return self.database_url or f"sqlite:///{self.data_directory / self.network}.sqlite"
+
+    @property
+    def accounts_database(self) -> str:
+        """The account database's URL, the default filled in."""
+        return self.accounts_database_url or f"sqlite:///{self.data_directory / 'accounts'}.sqlite"
 
     @property
     def node(self) -> str:
@@ -249,8 +267,21 @@ def describe(settings: Settings) -> dict[str, str]:
     """Each setting's name and value for people, secrets masked."""
     shown = {name: getattr(settings, name) for name in Settings.model_fields}
     shown["database_url"] = make_url(settings.database).render_as_string(hide_password=True)
+    accounts_url = make_url(settings.accounts_database)
+    shown["accounts_database_url"] = accounts_url.render_as_string(hide_password=True)
     shown["node_url"] = _without_credentials(settings.node)
     return {name: "" if value is None else str(value) for name, value in shown.items()}
+
+
+def make_data_directory(settings: Settings) -> None:
+    """Make the directory unless it is there. Raises ConfigError."""
+    try:
+        settings.data_directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"data_directory: found {str(settings.data_directory)!r}, expected a directory "
+            f"that Satchel may write to ({error.strerror})"
+        ) from error
 
 
 def config_file() -> Path | None:

@@ -32,6 +32,8 @@ class Services:
     raw: RawSource
     broadcaster: Broadcaster | None  # None: nothing can be sent
     live: "LiveHub"
+    accounts: Database
+    demo: bool  # this is the demo: a visitor is a guest at once, and coins come from a faucet
 
 
 def services() -> Services:

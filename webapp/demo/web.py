@@ -16,7 +16,7 @@ def main() -> None:
     threading.Thread(target=_end_with_the_demo, daemon=True).start()
     settings = load_settings()
     start_logging(settings)
-    run_web(settings)
+    run_web(settings, demo=True)
 
 
 def _end_with_the_demo() -> None:
