@@ -1,5 +1,5 @@
-// The stream of changes. hx-sse holds it and turns its events into live:<kind> on this element,
-// from where they rise to <body>. Without a stream we poll and send the same events.
+// The stream of changes. hx-sse holds it and turns its events into live:<kind> on the element
+// #live, from where they rise to <body>. Without a stream we poll and send the same events.
 import htmx from "./htmx";
 
 const POLL_MILLISECONDS = 5000;
@@ -47,6 +47,7 @@ class Stream {
   }
 
   private async ask(): Promise<void> {
+    if (!this.element.isConnected) return; // another page's stream has taken over
     if (document.hidden) return this.again(POLL_MILLISECONDS);
     this.pollUrl.searchParams.set("since", this.since);
     try {
@@ -68,14 +69,18 @@ class Stream {
   }
 
   private show(connection: "stream" | "poll" | "lost"): void {
-    document.documentElement.dataset.live = connection;
+    if (this.element.isConnected) document.documentElement.dataset.live = connection;
   }
 }
 
-export function installLive(): void {
+let followed: HTMLElement | undefined;
+
+/** To be called again when the element of the stream has been replaced. */
+export function followLive(): void {
   const element = document.getElementById("live");
   const address = element?.getAttribute("hx-sse:connect");
-  if (!element || !address) return;
+  if (!element || !address || element === followed) return;
+  followed = element;
   const url = new URL(address, location.href);
   url.pathname += "/poll";
   new Stream(element, url);

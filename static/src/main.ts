@@ -2,8 +2,9 @@ import "./htmx";
 import { installArrivals } from "./arrivals";
 import { installCopying } from "./copy";
 import { installKeyboard } from "./keyboard";
-import { installLive } from "./live";
+import { followLive } from "./live";
 import { installMenus } from "./menus";
+import { installSignOut } from "./other_tabs";
 import { installSearch } from "./search";
 import { installTimes } from "./times";
 
@@ -14,4 +15,5 @@ installCopying();
 installKeyboard();
 installMenus();
 installSearch();
-installLive();
+installSignOut();
+followLive();

@@ -1,7 +1,7 @@
 // <html data-lock> tells style sheets how it stands with the wallet of the page at hand: locked,
 // unlocked, missing (no keys of it in this browser), watch. data-any-unlocked: whether any is open.
 import { onPage, pageWallet } from "./pages";
-import { RefusalError, anyUnlocked, currentSigner, lock, onLockChange, unlocked, vaults, LockedError } from "./session";
+import { LockedError, RefusalError, anyUnlocked, currentSigner, lockEverywhere, onLockChange, unlocked, vaults } from "./session";
 
 const root = document.documentElement;
 
@@ -39,7 +39,7 @@ onPage("[data-wallet]", () => {
 onLockChange(() => void show());
 document.addEventListener("click", (event) => {
   const target = event.target as Element;
-  if (target.closest("[data-lock-now]")) lock();
+  if (target.closest("[data-lock-now]")) lockEverywhere();
   const opener = target.closest<HTMLElement>("[data-unlock]");
   if (opener) void unlockFrom(opener);
 });

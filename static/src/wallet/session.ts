@@ -1,5 +1,6 @@
 // Which wallets are unlocked in this document, how they are unlocked, and when they are locked.
 import { announce } from "../announce";
+import { lockOtherTabs } from "../other_tabs";
 import { LockedError, RefusalError, Signer } from "./client";
 import type { VaultEntry } from "./protocol";
 import { say } from "./words";
@@ -53,6 +54,12 @@ export function lock(): void {
   signers.clear();
   changed();
   announce(say("locked"));
+}
+
+/** The person wants everything locked, in other tabs too. */
+export function lockEverywhere(): void {
+  lock();
+  lockOtherTabs();
 }
 
 /** The signer of this wallet; asks for the password if it is locked.

@@ -1,7 +1,11 @@
 // The wallet's side of the page: everything of the explorer, and what wallet pages add. Each module
 // below registers its pages by itself.
 import "../main";
-import { installPages } from "./pages";
+import { installAutolock } from "./autolock";
 import "./lock_state";
+import { installNavigation } from "./navigation";
+import { installPages } from "./pages";
 
+installAutolock();
+installNavigation();
 installPages();
