@@ -50,6 +50,7 @@ from webapp.pages import (
     search,
     transaction,
 )
+from webapp.wallets import opening
 from webapp.watcher import LiveHub
 
 MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
@@ -133,6 +134,7 @@ def create_app(
         live,
         health,
         v1_socket,
+        opening,
     ):
         part.install(app)
     for blueprint in (*PAGES, *API):

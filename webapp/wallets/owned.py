@@ -1,0 +1,108 @@
+"""The scripts that a wallet has derived so far, and what each of them is to it."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from sqlalchemy import Connection, func, select
+
+from indexer.queries.script_sets import ScriptSet
+from wallet.keys import Branch
+from webapp.accounts.schema import account, account_script
+
+Shape = tuple[tuple[int, int, int], ...]  # (account, branch, scripts derived)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a script of the wallet comes from."""
+
+    account_id: int
+    branch: Branch
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The scripts of one branch: neighbours in the wallet's set."""
+
+    account_id: int
+    branch: Branch
+    first: int  # the place of position 0 in the set
+    count: int
+
+
+@dataclass(frozen=True)
+class OwnedScripts:
+    """All scripts of a wallet, as one set to ask the index about."""
+
+    wanted: ScriptSet
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [run.first for run in self.runs]
+
+    def run_at(self, place: int) -> Run:
+        return self.runs[bisect_right(self._starts, place) - 1]
+
+    def where(self, place: int) -> Place:
+        run = self.run_at(place)
+        return Place(run.account_id, run.branch, place - run.first)
+
+    def run(self, account_id: int, branch: Branch) -> Run:
+        return next(
+            run for run in self.runs if (run.account_id, run.branch) == (account_id, branch)
+        )
+
+    def find(self, script: bytes) -> Place | None:
+        """What a script is to the wallet; None if it is somebody else's."""
+        place = self.wanted.places.get(script)
+        return None if place is None else self.where(place)
+
+    def script(self, account_id: int, branch: Branch, position: int) -> bytes:
+        """IndexError where nothing is derived that far."""
+        run = self.run(account_id, branch)
+        if not 0 <= position < run.count:
+            raise IndexError(position)
+        return self.wanted.scripts[run.first + position]
+
+    @property
+    def shape(self) -> Shape:
+        return tuple((run.account_id, int(run.branch), run.count) for run in self.runs)
+
+
+def shape_of(connection: Connection, wallet_id: int) -> Shape:
+    """How much is derived: what tells whether scripts read before are still all."""
+    rows = connection.execute(
+        select(account_script.c.account_id, account_script.c.branch, func.count())
+        .join(account, account.c.id == account_script.c.account_id)
+        .where(account.c.wallet_id == wallet_id)
+        .group_by(account_script.c.account_id, account_script.c.branch)
+        .order_by(account_script.c.account_id, account_script.c.branch)
+    )
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+def read_scripts(connection: Connection, wallet_id: int) -> OwnedScripts:
+    """All scripts of the wallet."""
+    rows = connection.execute(
+        select(account_script.c.account_id, account_script.c.branch, account_script.c.script)
+        .join(account, account.c.id == account_script.c.account_id)
+        .where(account.c.wallet_id == wallet_id)
+        .order_by(account_script.c.account_id, account_script.c.branch, account_script.c.position)
+    ).all()
+    return OwnedScripts(
+        ScriptSet(bytes(script) for _, _, script in rows),
+        tuple(_runs([(account_id, branch) for account_id, branch, _ in rows])),
+    )
+
+
+def _runs(owners: list[tuple[int, int]]) -> Iterator[Run]:
+    first = 0
+    for (account_id, branch), members in groupby(owners):
+        count = sum(1 for _ in members)
+        yield Run(account_id, Branch(branch), first, count)
+        first += count
