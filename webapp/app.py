@@ -39,6 +39,7 @@ from webapp.api import (
 from webapp.broadcast import open_broadcaster
 from webapp.config import Settings
 from webapp.pages import (
+    account,
     address,
     api_docs,
     blocks,
@@ -49,6 +50,7 @@ from webapp.pages import (
     node,
     search,
     transaction,
+    wallet_faucet,
 )
 from webapp.wallets import opening
 from webapp.watcher import LiveHub
@@ -67,6 +69,7 @@ PAGES: tuple[Blueprint, ...] = (
     mempool.blueprint,
     node.blueprint,
     health.blueprint,
+    wallet_faucet.blueprint,
 )
 
 API: tuple[Blueprint, ...] = (

@@ -30,8 +30,9 @@ class FormError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`amount` is None for the one who gets all that is left."""
+    """`row` of the form; `amount` is None for the one who gets all that is left."""
 
+    row: int
     address: str  # as the network writes it
     script: bytes
     amount: int | None
@@ -100,7 +101,7 @@ def _payments(form: SendForm, network: Network, mistakes: _Mistakes) -> tuple[Pa
             amount = _amount(row, number, form, network, mistakes)
         if script is not None:
             address = address_of(script, network) or row.to
-            payments.append(Payment(address, script, amount, row.label))
+            payments.append(Payment(number, address, script, amount, row.label))
     if not payments and not mistakes.errors:
         mistakes.lack("to-0", _("Say whom you want to pay."))
     return tuple(payments)
