@@ -51,14 +51,14 @@ def test_every_command_in_the_documents_exists() -> None:
         tuple(words.split())
         for text in texts
         for words in re.findall(
-            r"satchel ((?:demo|index|web|electrum|check|db|token|config)\b[^\n`#|]*)", text
+            r"satchel ((?:demo|index|web|electrum|check|db|token|user|config)\b[^\n`#|]*)", text
         )
     }
     assert {words[0] for words in said} >= {"demo", "index", "web", "check", "config"}
     runner = CliRunner()
     for words in said:
         command = [word for word in words if re.fullmatch(r"[a-z]+", word)][
-            : 2 if words[0] in {"db", "token"} else 1
+            : 2 if words[0] in {"db", "token", "user"} else 1
         ]
         result = runner.invoke(main, [*command, "--help"])
         assert result.exit_code == 0, words
@@ -67,7 +67,21 @@ def test_every_command_in_the_documents_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "index", "web", "electrum", "check", "db upgrade", "token new", "config"]
+    "command",
+    [
+        "demo",
+        "index",
+        "web",
+        "electrum",
+        "check",
+        "db upgrade",
+        "token new",
+        "user add",
+        "user list",
+        "user password",
+        "user remove",
+        "config",
+    ],
 )
 def test_help_has_examples(command: str) -> None:
     result = CliRunner().invoke(main, [*command.split(), "--help"])

@@ -239,6 +239,62 @@ def new() -> None:
     click.echo(token_hash(made))
 
 
+@main.group()
+def user() -> None:
+    """People's accounts on this server."""
+
+
+password_fd = click.option(
+    "--password-fd",
+    type=click.IntRange(min=0),
+    help="Read the password from this file descriptor instead of asking.",
+)
+
+
+@user.command(
+    epilog=examples("satchel user add ann", "satchel user add ann --password-fd 3 3< password.txt")
+)
+@click.argument("name")
+@password_fd
+@explain_errors
+def add(name: str, password_fd: int | None) -> None:
+    """Make an account. The password is asked for."""
+    from webapp.accounts.commands import add_user
+
+    add_user(load_settings(), name, password_fd)
+
+
+@user.command("list", epilog=examples("satchel user list"))
+@explain_errors
+def list_() -> None:
+    """Print the names of all accounts."""
+    from webapp.accounts.commands import list_users
+
+    list_users(load_settings())
+
+
+@user.command(epilog=examples("satchel user password ann"))
+@click.argument("name")
+@password_fd
+@explain_errors
+def password(name: str, password_fd: int | None) -> None:
+    """Set a new password and end all sessions of an account."""
+    from webapp.accounts.commands import set_password
+
+    set_password(load_settings(), name, password_fd)
+
+
+@user.command(epilog=examples("satchel user remove ann"))
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@explain_errors
+def remove(name: str, yes: bool) -> None:
+    """Remove an account and everything that belongs to it."""
+    from webapp.accounts.commands import remove_user
+
+    remove_user(load_settings(), name, confirmed=yes)
+
+
 @main.command(epilog=examples("satchel config", "SATCHEL_PORT=9000 satchel config"))
 @explain_errors
 def config() -> None:

@@ -30,12 +30,23 @@ def current_user() -> User:
     return cast(User, g.user)
 
 
+def private(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """The answer is kept by no cache."""
+
+    @wraps(view)
+    def unkept(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        g.private = True
+        return view(*args, **kwargs)
+
+    return unkept
+
+
 def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
     """Only for who is signed in; the answer is kept by no cache."""
 
+    @private
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        g.private = True
         if not session_user.is_authenticated and not welcome_guest():
             return answer_unknown()
         g.user = session_user._get_current_object()

@@ -13,7 +13,6 @@ from webapp.accounts.passwords import (
     MAX_LENGTH,
     MIN_LENGTH,
     hash_password,
-    is_outdated,
     verify_password,
 )
 from webapp.accounts.schema import user
@@ -80,10 +79,17 @@ def checked_password(password: str, *, field: str = "password") -> str:
     return password
 
 
-def add_user(connection: Connection, name: str, password: str | None) -> User:
-    """A new user; a guest without a password. Raises AccountError where the name is taken."""
+def hashed(password: str) -> str:
+    """The hash to store. Slow on purpose: not to be called while a transaction waits.
+
+    Raises AccountError.
+    """
+    return hash_password(checked_password(password))
+
+
+def add_user(connection: Connection, name: str, stored: str | None) -> User:
+    """A new user by name and `hashed` password; a guest without. Raises AccountError."""
     name = checked_name(name)
-    stored = None if password is None else hash_password(checked_password(password))
     statement = insert(user).values(
         name=name,
         name_key=name_key(name),
@@ -125,20 +131,15 @@ def is_password(stored: str | None, password: str) -> bool:
     return verify_password(stored, password[: MAX_LENGTH + 1])
 
 
-def set_password(connection: Connection, user_id: int, password: str) -> User:
+def set_password(connection: Connection, user_id: int, stored: str) -> User:
     """Ends every session of theirs, this one too: sign in again with what is returned."""
-    return _changed(
-        connection,
-        user_id,
-        password_hash=hash_password(checked_password(password)),
-        session_token=secrets.token_urlsafe(SESSION_TOKEN_BYTES),
-    )
+    token = secrets.token_urlsafe(SESSION_TOKEN_BYTES)
+    return _changed(connection, user_id, password_hash=stored, session_token=token)
 
 
-def renew_hash(connection: Connection, user_id: int, stored: str, password: str) -> None:
-    """Hash the password that was just given anew where that is stronger today."""
-    if is_outdated(stored):
-        _changed(connection, user_id, password_hash=hash_password(password))
+def renew_hash(connection: Connection, user_id: int, stored: str) -> None:
+    """The same password, hashed with today's parameters: sessions go on."""
+    _changed(connection, user_id, password_hash=stored)
 
 
 def rename_user(connection: Connection, user_id: int, name: str) -> User:
