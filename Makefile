@@ -17,7 +17,7 @@ NPM := npm
 NODE_READY := $(VENV)/node-installed
 endif
 
-SOURCES := $(shell find static/src -type f 2>/dev/null) static/build.mjs static/package.json static/package-lock.json static/tsconfig.json
+SOURCES := $(shell find static/src -type f 2>/dev/null) static/build.mjs static/wordlists.mjs static/package.json static/package-lock.json static/tsconfig.json
 ASSETS := static/dist/manifest.json
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
+import { wordLists } from "./wordlists.mjs";
+
 const here = fileURLToPath(new URL(".", import.meta.url));
 const dist = `${here}dist/`;
 const KEPT_MILLISECONDS = 3_600_000;
@@ -27,6 +29,7 @@ const result = await build({
   format: "esm",
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   loader: { ".svg": "copy" },
+  plugins: [wordLists],
   legalComments: "none",
   charset: "utf8",
   metafile: true,

@@ -117,7 +117,7 @@ export interface CheckedChange {
   path: string;
 }
 
-export type CheckWarning = "fee_overridden" | "not_replaceable" | "unconfirmed_amounts";
+export type CheckWarning = "fee_overridden" | "not_replaceable";
 
 /** All of it computed by the worker from its own keys and the PSBT. */
 export interface CheckedTransaction {
@@ -213,6 +213,7 @@ export const REFUSALS = [
   // the request itself
   "malformed_request", // field
   "locked",
+  "insecure_context",
   "internal", // detail
   // words
   "language_ambiguous", // languages
@@ -220,6 +221,7 @@ export const REFUSALS = [
   "word_unknown", // position, word
   "words_checksum",
   "position_wrong", // position
+  "too_many_tries",
   "random_failed",
   // the vault
   "nothing_to_save",

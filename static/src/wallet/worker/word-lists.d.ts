@@ -1,0 +1,5 @@
+// Made by static/wordlists.mjs.
+declare module "word-lists" {
+  const packed: Record<import("../protocol").Language, string>;
+  export default packed;
+}
