@@ -6,6 +6,7 @@ from typing import Final, Literal
 from flask_babel import gettext as _
 
 from indexer.chain.network import Network
+from wallet.uri import write_amount as write_coins
 
 Unit = Literal["coin", "small"]
 
@@ -29,11 +30,7 @@ def read_amount(text: str, unit: Unit, network: Network) -> int:
 
 def write_amount(value: int, unit: Unit, network: Network) -> str:
     """As it would be typed: without unit, groups and needless zeros."""
-    if unit == "small":
-        return str(value)
-    whole, fraction = divmod(value, 10**network.decimals)
-    digits = str(fraction).zfill(network.decimals).rstrip("0")
-    return f"{whole}.{digits}" if digits else str(whole)
+    return str(value) if unit == "small" else write_coins(value, network)
 
 
 def read_fee_rate(text: str, network: Network) -> int:

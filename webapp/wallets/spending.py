@@ -71,12 +71,6 @@ class Plan:
         return sum(amount for _, amount in self.payments)
 
     @property
-    def change(self) -> int | None:
-        """How much comes back."""
-        place = self.selection.change
-        return None if place is None else self.selection.outputs[place].value
-
-    @property
     def fee_rate(self) -> int:
         """Per 1000 vbytes, as it comes out."""
         return rate_of(self.selection.fee, self.selection.weight)
@@ -155,7 +149,7 @@ def _rest_row(order: Order) -> int:
 
 
 def _dust_words(least: int) -> str:
-    return _("Too little: nodes pass on %(least)s or more here.", least=amount_text(least))
+    return str(_("Too little: nodes pass on %(least)s or more here.", least=amount_text(least)))
 
 
 def _shortfall(order: Order, purse: Purse, needed: int) -> dict[str, str]:
@@ -188,12 +182,14 @@ def _unavailable_words(error: CoinUnavailableError) -> str:
     txid, vout = error.outpoint
     name = f"{hash_hex(txid)[:8]}…:{vout}"
     if error.frozen:
-        return _("The coin %(coin)s is frozen, or a signed draft spends it.", coin=name)
-    return _("The coin %(coin)s is not there any more: it was spent meanwhile.", coin=name)
+        return str(_("The coin %(coin)s is frozen, or a signed draft spends it.", coin=name))
+    return str(_("The coin %(coin)s is not there any more: it was spent meanwhile.", coin=name))
 
 
 def _too_many_words(error: TooManyCoinsError) -> str:
-    return _(
-        "It would take %(count)s coins, more than fit into one transaction. Send less at once.",
-        count=error.coins,
+    return str(
+        _(
+            "It would take %(count)s coins, more than fit into one transaction. Send less at once.",
+            count=error.coins,
+        )
     )
