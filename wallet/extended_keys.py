@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -110,8 +110,8 @@ class ExtendedKey:
     depth: int = 0
     parent_fingerprint: bytes = bytes(4)
     child_number: int = 0
-    purpose: Purpose | None = None
-    multisig: bool = False
+    purpose: Purpose | None = field(default=None, compare=False)
+    multisig: bool = field(default=False, compare=False)
 
     @cached_property
     def _point(self) -> PublicKey:
