@@ -8,10 +8,10 @@ from indexer.chain.encoding import hash160
 from indexer.chain.script import ScriptType, classify, multisig_parts, push
 from wallet.descriptor import DerivedOutput
 from wallet.fees import InputSize
+from wallet.signing import ECDSA_SIZE
 from wallet.spending import Unlocked
 
-# A DER signature with low s and the sighash byte. Not every signer looks for a short r as well.
-_LARGEST_ECDSA = 72
+LARGEST_ECDSA = 72  # one byte more than by a signer that looks for a short r, as ours do
 _SCHNORR = 64
 
 
@@ -79,11 +79,14 @@ def _items(script: bytes, signatures: Mapping[bytes, bytes]) -> tuple[bytes, ...
     raise UnsatisfiedError("the signature is missing")
 
 
-def input_size_of(output: DerivedOutput) -> InputSize:
-    """The size of the input that spends an output of ours, at most one vbyte too large."""
+def input_size_of(output: DerivedOutput, ecdsa_size: int = ECDSA_SIZE) -> InputSize:
+    """The size of the input that spends an output of ours, at most one vbyte too large.
+
+    For signers that do not look for a short r, `ecdsa_size` should be LARGEST_ECDSA.
+    """
     unlocked = satisfy(
         output.script,
-        {key.pubkey: bytes(_LARGEST_ECDSA) for key in output.keys},
+        {key.pubkey: bytes(ecdsa_size) for key in output.keys},
         redeem_script=output.redeem_script,
         witness_script=output.witness_script,
         taproot_signature=bytes(_SCHNORR),
