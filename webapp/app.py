@@ -51,6 +51,9 @@ from webapp.pages import (
     search,
     transaction,
     wallet_faucet,
+    wallet_history,
+    wallet_labels,
+    wallets,
 )
 from webapp.wallets import opening
 from webapp.watcher import LiveHub
@@ -69,7 +72,11 @@ PAGES: tuple[Blueprint, ...] = (
     mempool.blueprint,
     node.blueprint,
     health.blueprint,
+    account.blueprint,
     wallet_faucet.blueprint,
+    wallets.blueprint,
+    wallet_history.blueprint,
+    wallet_labels.blueprint,
 )
 
 API: tuple[Blueprint, ...] = (

@@ -7,6 +7,7 @@ WIDTH = 1000
 HEIGHT = 300
 GRID_LINES = 4
 BAR_GAP = 0.18  # of a bar's place
+LEAST_DRAWN = 2  # points below which a line says nothing
 TABLE_ROWS = 60  # a longer series is thinned out in its table
 
 
@@ -27,6 +28,16 @@ class Bar:
     height: float
     text: str
     series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """A line among words: no axes, its words stand beside it. Coordinates as in Drawing."""
+
+    line: str
+    area: str
+    width: int = WIDTH
+    height: int = HEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,21 @@ def line_chart(
     `steps`: a value holds until the next, as a balance does.
     """
     top = _round_up(max((y for _, y in points), default=0))
+    line, area = _line(points, top, steps=steps)
+    pairs = [(show_x(x), y) for x, y in points]
+    return _drawing(title, pairs, top, columns, show, (), line=line, area=area)
+
+
+def sparkline(points: Sequence[tuple[float, float]]) -> Sparkline | None:
+    """A balance over time, from zero to its highest; None if there is nothing to see."""
+    top = max((y for _, y in points), default=0)
+    if len(points) < LEAST_DRAWN or top <= 0:
+        return None
+    return Sparkline(*_line(points, top, steps=True))
+
+
+def _line(points: Sequence[tuple[float, float]], top: float, *, steps: bool) -> tuple[str, str]:
+    """The paths of a line through the points and of the area below it."""
     first, last = (points[0][0], points[-1][0]) if points else (0.0, 1.0)
     span = (last - first) or 1
     placed = [
@@ -103,9 +129,7 @@ def line_chart(
     line = "".join(
         (join if index else "M{0} {1}").format(x, y) for index, (x, y) in enumerate(placed)
     )
-    area = f"{line}V{HEIGHT}H{placed[0][0]}Z" if placed else ""
-    pairs = [(show_x(x), y) for x, y in points]
-    return _drawing(title, pairs, top, columns, show, (), line=line, area=area)
+    return line, f"{line}V{HEIGHT}H{placed[0][0]}Z" if placed else ""
 
 
 def _drawing(

@@ -14,15 +14,13 @@ from indexer.queries.pulse import Pulse
 from indexer.queries.script_page import HistoryCursor, ScriptPage, script_page
 from indexer.queries.scripts import script_with_hash
 from webapp.caching import cached
-from webapp.charts import Drawing, line_chart
+from webapp.charts import LEAST_DRAWN, Drawing, line_chart
 from webapp.context import connection, network, required_pulse
 from webapp.cursors import read_cursor, write_cursor
 from webapp.formatting import amount_brief
 from webapp.live import watch
 from webapp.parameters import whole_number
 from webapp.qr import QrDrawing, draw_qr
-
-MOST_DRAWN = 2  # points below which a chart says nothing
 
 blueprint = Blueprint("address", __name__)
 
@@ -142,7 +140,7 @@ def _chart(page: ScriptPage) -> Drawing | None:
     for entry in reversed(page.chart):
         moment = max(entry.time, points[-1][0] if points else 0)  # block times may run backwards
         points.append((moment, entry.balance or 0))
-    if len(points) < MOST_DRAWN:
+    if len(points) < LEAST_DRAWN:
         return None
     points.append((max(time.time(), points[-1][0]), points[-1][1]))
     title = _("Since the first transaction")

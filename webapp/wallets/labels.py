@@ -1,0 +1,187 @@
+"""What people call their transactions, addresses and coins; and files of labels (BIP329)."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from indexer.chain.encoding import hash_from_hex, hash_hex
+from indexer.chain.network import Network
+from wallet.labels import MAX_LABEL, LabelRecord, LabelType, read_labels
+from webapp.accounts.schema import frozen_coin, label
+
+MOST_LABELS = 100_000  # of one wallet
+REFS_AT_ONCE = 500
+
+Key = tuple[LabelType, str]
+
+
+class LabelError(ValueError):
+    """A label that cannot be kept. The message is shown to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file's records."""
+
+    added: int
+    changed: int
+    same: int
+    frozen: int
+    released: int
+
+
+def labels_for(connection: Connection, wallet_id: int, refs: Iterable[Key]) -> dict[Key, str]:
+    """The labels of these things, those without one left out."""
+    wanted = list(dict.fromkeys(refs))
+    found: dict[Key, str] = {}
+    for start in range(0, len(wanted), REFS_AT_ONCE):
+        part = wanted[start : start + REFS_AT_ONCE]
+        rows = connection.execute(
+            select(label.c.type, label.c.ref, label.c.label).where(
+                label.c.wallet_id == wallet_id, label.c.ref.in_({ref for _, ref in part})
+            )
+        )
+        found |= {(LabelType(kind), ref): text for kind, ref, text in rows}
+    return {key: found[key] for key in wanted if key in found}
+
+
+def all_labels(connection: Connection, wallet_id: int) -> Iterator[LabelRecord]:
+    """Every label of a wallet, then the coins that are frozen without having one."""
+    frozen = {
+        f"{hash_hex(bytes(row.txid))}:{row.vout}"
+        for row in connection.execute(
+            select(frozen_coin).where(frozen_coin.c.wallet_id == wallet_id)
+        )
+    }
+    rows = connection.execute(
+        select(label).where(label.c.wallet_id == wallet_id).order_by(label.c.type, label.c.ref)
+    )
+    for row in rows:
+        spendable = None
+        if row.type == LabelType.OUTPUT and row.ref in frozen:
+            frozen.discard(row.ref)
+            spendable = False
+        yield LabelRecord(LabelType(row.type), row.ref, row.label, row.origin, spendable)
+    for ref in sorted(frozen):
+        yield LabelRecord(LabelType.OUTPUT, ref, None, spendable=False)
+
+
+def find_labels(connection: Connection, wallet_id: int, text: str) -> Iterator[LabelRecord]:
+    """Labels that hold this text, whatever its letter case."""
+    wanted = text.casefold()
+    for record in all_labels(connection, wallet_id):
+        if record.label is not None and wanted in record.label.casefold():
+            yield record
+
+
+def checked_record(kind: str, ref: str, text: str, network: Network) -> LabelRecord:
+    """One label as BIP329 has it. Raises LabelError."""
+    text = " ".join(text.split())  # one line, as files of labels have it
+    if len(text) > MAX_LABEL:
+        raise LabelError(f"A label may have {MAX_LABEL} characters, this has {len(text)}.")
+    line = json.dumps({"type": kind, "ref": ref, "label": text}).encode()
+    found = read_labels(line, network)
+    if not found.records:
+        raise LabelError(found.problems[0].message)
+    return found.records[0]
+
+
+def set_label(connection: Connection, wallet_id: int, record: LabelRecord) -> None:
+    """Keep a label, or forget it where it is empty. Raises LabelError where there are too many."""
+    _write(connection, wallet_id, _current(connection, wallet_id), [record])
+
+
+def import_labels(
+    connection: Connection, wallet_id: int, records: Sequence[LabelRecord]
+) -> ImportReport:
+    """Take over what a file says; it goes before what was written here. Raises LabelError where
+    that would be too many labels: then nothing is taken over."""
+    named = [record for record in records if record.label is not None]
+    before = _current(connection, wallet_id)
+    added, changed, same = _write(connection, wallet_id, before, named)
+    frozen = released = 0
+    for record in records:
+        if record.spendable is not None:
+            did = freeze(connection, wallet_id, record.ref, frozen=not record.spendable)
+            frozen += did and not record.spendable
+            released += did and record.spendable
+    return ImportReport(added, changed, same, frozen, released)
+
+
+def freeze(connection: Connection, wallet_id: int, outpoint: str, *, frozen: bool) -> bool:
+    """Freeze the coin txid:vout, or release it; False where it was so already."""
+    txid, _colon, vout = outpoint.partition(":")
+    values = {"wallet_id": wallet_id, "txid": hash_from_hex(txid), "vout": int(vout)}
+    is_it = [frozen_coin.c[name] == value for name, value in values.items()]
+    present = connection.scalar(select(func.count()).select_from(frozen_coin).where(*is_it))
+    if bool(present) == frozen:
+        return False
+    if frozen:
+        connection.execute(insert(frozen_coin).values(values))
+    else:
+        connection.execute(delete(frozen_coin).where(*is_it))
+    return True
+
+
+def frozen_coins(connection: Connection, wallet_id: int) -> frozenset[tuple[bytes, int]]:
+    """Outpoints that are not to be spent."""
+    rows = connection.execute(
+        select(frozen_coin.c.txid, frozen_coin.c.vout).where(frozen_coin.c.wallet_id == wallet_id)
+    )
+    return frozenset((bytes(row.txid), row.vout) for row in rows)
+
+
+def _current(connection: Connection, wallet_id: int) -> dict[Key, tuple[str, str | None]]:
+    rows = connection.execute(
+        select(label.c.type, label.c.ref, label.c.label, label.c.origin).where(
+            label.c.wallet_id == wallet_id
+        )
+    )
+    return {(LabelType(row.type), row.ref): (row.label, row.origin) for row in rows}
+
+
+def _write(
+    connection: Connection,
+    wallet_id: int,
+    before: dict[Key, tuple[str, str | None]],
+    records: Sequence[LabelRecord],
+) -> tuple[int, int, int]:
+    """How many were added, changed (or removed), and the same already."""
+    wanted: dict[Key, tuple[str, str | None]] = {}
+    for each in records:
+        key = (each.type, each.ref)
+        wanted[key] = each.label or "", each.origin or before.get(key, ("", None))[1]
+    gone = [key for key, (text, _) in wanted.items() if not text and key in before]
+    new = {key: value for key, value in wanted.items() if value[0] and key not in before}
+    other = {
+        key: value
+        for key, value in wanted.items()
+        if value[0] and key in before and value != before[key]
+    }
+    if len(before) + len(new) - len(gone) > MOST_LABELS:
+        raise LabelError(f"A wallet can have {MOST_LABELS:,} labels; these would be more.")
+    if new:
+        connection.execute(insert(label), [_row(wallet_id, key, new[key]) for key in new])
+    for key, (text, origin) in other.items():
+        connection.execute(
+            update(label).where(*_is(wallet_id, key)).values(label=text, origin=origin)
+        )
+    for key in gone:
+        connection.execute(delete(label).where(*_is(wallet_id, key)))
+    return len(new), len(other) + len(gone), len(wanted) - len(new) - len(other) - len(gone)
+
+
+def _row(wallet_id: int, key: Key, value: tuple[str, str | None]) -> dict[str, object]:
+    return {
+        "wallet_id": wallet_id,
+        "type": key[0].value,
+        "ref": key[1],
+        "label": value[0],
+        "origin": value[1],
+    }
+
+
+def _is(wallet_id: int, key: Key) -> list[ColumnElement[bool]]:
+    return [label.c.wallet_id == wallet_id, label.c.type == key[0].value, label.c.ref == key[1]]
