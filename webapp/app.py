@@ -50,9 +50,14 @@ from webapp.pages import (
     node,
     search,
     transaction,
+    wallet_backup,
     wallet_faucet,
     wallet_history,
     wallet_labels,
+    wallet_messages,
+    wallet_security,
+    wallet_setup,
+    wallet_watch,
     wallets,
 )
 from webapp.wallets import opening
@@ -75,6 +80,11 @@ PAGES: tuple[Blueprint, ...] = (
     account.blueprint,
     wallet_faucet.blueprint,
     wallets.blueprint,
+    wallet_setup.blueprint,
+    wallet_watch.blueprint,
+    wallet_backup.blueprint,
+    wallet_messages.blueprint,
+    wallet_security.blueprint,
     wallet_history.blueprint,
     wallet_labels.blueprint,
 )

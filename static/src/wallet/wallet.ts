@@ -2,9 +2,16 @@
 // below registers its pages by itself.
 import "../main";
 import { installAutolock } from "./autolock";
+import "./backup";
+import "./create";
+import "./import";
 import "./lock_state";
+import "./lock_time";
+import "./messages";
 import { installNavigation } from "./navigation";
 import { installPages } from "./pages";
+import "./restore";
+import "./storage";
 
 installAutolock();
 installNavigation();
