@@ -135,8 +135,6 @@ export interface CheckedTransaction {
   warnings: CheckWarning[];
 }
 
-export type MessageFormat = "legacy" | "bip322";
-
 /** Each call: what goes in and what comes back. */
 export interface Calls {
   /** New words, kept in the worker until `save`. */
@@ -190,13 +188,13 @@ export interface Calls {
     answer: CheckedTransaction;
   };
   sign: { ask: { token: string }; answer: { psbt: string } };
+  /** BIP322 simple; for a P2PKH address the older form that every wallet verifies. Base64. */
   signMessage: {
     ask: AccountName & {
       branch: Branch;
       index: number;
       address: string;
       message: string;
-      format: MessageFormat;
     };
     answer: { signature: string };
   };
@@ -241,7 +239,6 @@ export const REFUSALS = [
   "path_unknown", // path
   "address_wrong", // address
   "address_not_ours", // address, expected
-  "format_unavailable", // format, purpose
   // the PSBT
   "psbt_malformed", // detail
   "psbt_field", // place, field

@@ -6,7 +6,6 @@ import {
   type Calls,
   type Language,
   LANGUAGES,
-  type MessageFormat,
   type SpendingAccount,
   WORD_COUNTS,
 } from "../protocol";
@@ -43,6 +42,8 @@ import { completions } from "./words";
 
 const COMPLETIONS_MAXIMUM = 50;
 const TOKEN_BYTES = 16;
+const MESSAGE_MAXIMUM = 100_000; // characters
+const LONE_SURROGATE = /\p{Surrogate}/u; // has no bytes in UTF-8
 
 let wallet: OpenWallet | undefined;
 let checked: (Checked & { token: string }) | undefined;
@@ -170,7 +171,10 @@ export const answers: Answers = {
     const { account, leaf, address, isRight } = ownLeaf(asked);
     const expected = addressOf(leaf.script, account.network);
     if (!isRight) refuse("address_not_ours", { address, expected });
-    const format = asked.oneOf<MessageFormat>("format", ["legacy", "bip322"]);
-    return { signature: signMessage(account, leaf, asked.text("message"), format) };
+    const message = asked.text("message");
+    if (message.length > MESSAGE_MAXIMUM || LONE_SURROGATE.test(message)) {
+      refuse("malformed_request", { field: "message" });
+    }
+    return { signature: signMessage(account, leaf, message) };
   },
 };

@@ -1,13 +1,11 @@
-// Signed messages: the legacy form for P2PKH, and BIP322 for every kind of address.
+// Signed messages: BIP322 simple, and for P2PKH the older form, which every wallet can verify.
 import { base64 } from "@scure/base";
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
-import type { MessageFormat } from "../protocol";
 import { type Bytes, compactSize, hash160, hash256, withLength } from "./bytes";
 import type { Account, Leaf } from "./keychain";
-import { refuse } from "./refusal";
-import { nestedScript, p2pkhScript } from "./scripts";
+import { p2pkhScript } from "./scripts";
 import { SignatureHashes } from "./sighash";
 import { signEcdsa, signRecoverable, signSchnorr, tweakedKey } from "./signing";
 import { type Output, type Transaction, transactionBytes } from "./transaction";
@@ -15,88 +13,46 @@ import { type Output, type Transaction, transactionBytes } from "./transaction";
 const COMPRESSED = 31; // the header of a recoverable signature by a compressed key, plus 0-3
 const OP_RETURN = Uint8Array.of(0x6a);
 const NOTHING = new Uint8Array(0);
-const SIMPLE = "smp";
-const FULL = "ful";
+const NO_VOUT = 0xffffffff;
 
-/** The transaction that would pay the message's hash to the address (BIP322's to_spend). */
-function toSpend(message: string, script: Bytes): { transaction: Transaction; output: Output } {
+function transaction(txid: Bytes, vout: number, scriptSig: Bytes, script: Bytes): Transaction {
+  const input = { txid, vout, scriptSig, sequence: 0 };
+  return { version: 0, inputs: [input], outputs: [{ amount: 0n, script }], locktime: 0 };
+}
+
+/** The two transactions of BIP322, which exist on no chain. */
+export function messageTransactions(message: string, script: Bytes) {
   const hash = schnorr.utils.taggedHash("BIP0322-signed-message", utf8ToBytes(message));
-  const scriptSig = concatBytes(Uint8Array.of(0x00, 0x20), hash);
-  const input = { txid: new Uint8Array(32), vout: 0xffffffff, scriptSig, sequence: 0 };
-  const output = { amount: 0n, script };
-  return { transaction: { version: 0, inputs: [input], outputs: [output], locktime: 0 }, output };
+  const challenge = concatBytes(Uint8Array.of(0x00, 0x20), hash);
+  const toSpend = transaction(new Uint8Array(32), NO_VOUT, challenge, script);
+  const toSign = transaction(hash256(transactionBytes(toSpend)), 0, NOTHING, OP_RETURN);
+  return { toSpend, toSign };
 }
 
-/** The transaction whose signature is the message's (BIP322's to_sign). */
-function toSign(spent: Transaction): Transaction {
-  const txid = hash256(transactionBytes(spent));
-  const input = { txid, vout: 0, scriptSig: NOTHING, sequence: 0 };
-  return { version: 0, inputs: [input], outputs: [{ amount: 0n, script: OP_RETURN }], locktime: 0 };
-}
-
-function stack(items: readonly Bytes[]): Bytes {
-  return concatBytes(compactSize(items.length), ...items.map(withLength));
-}
-
-function withWitness(transaction: Transaction, witness: readonly Bytes[]): Bytes {
-  const plain = transactionBytes(transaction);
-  if (witness.length === 0) return plain;
-  const [version, body, locktime] = [plain.subarray(0, 4), plain.subarray(4, -4), plain.subarray(-4)];
-  return concatBytes(version, Uint8Array.of(0, 1), body, stack(witness), locktime);
-}
-
-interface Unlocking {
-  scriptSig: Bytes;
-  witness: Bytes[];
-}
-
-function unlocking(account: Account, leaf: Leaf, hashes: SignatureHashes): Unlocking {
+function witnessOf(account: Account, leaf: Leaf, hashes: SignatureHashes): Bytes[] {
   const { privateKey, publicKey } = leaf;
-  const ecdsa = (digest: Bytes): Bytes => signEcdsa(digest, privateKey);
-  const segwit = (): Bytes => ecdsa(hashes.segwit(0, p2pkhScript(hash160(publicKey))));
-  switch (account.purpose) {
-    case 44:
-      return {
-        scriptSig: concatBytes(withLength(ecdsa(hashes.legacy(0))), withLength(publicKey)),
-        witness: [],
-      };
-    case 49:
-      return { scriptSig: withLength(nestedScript(publicKey)), witness: [segwit(), publicKey] };
-    case 84:
-      return { scriptSig: NOTHING, witness: [segwit(), publicKey] };
-    case 86: {
-      const key = tweakedKey(privateKey, publicKey);
-      return { scriptSig: NOTHING, witness: [signSchnorr(hashes.taproot(0), key)] };
-    }
+  if (account.purpose === 86) {
+    return [signSchnorr(hashes.taproot(0), tweakedKey(privateKey, publicKey))];
   }
+  return [signEcdsa(hashes.segwit(0, p2pkhScript(hash160(publicKey))), privateKey), publicKey];
 }
 
-function signBip322(account: Account, leaf: Leaf, message: string): string {
-  const spent = toSpend(message, leaf.script);
-  const transaction = toSign(spent.transaction);
-  const hashes = new SignatureHashes(transaction, [spent.output]);
-  const { scriptSig, witness } = unlocking(account, leaf, hashes);
-  if (scriptSig.length === 0) return SIMPLE + base64.encode(stack(witness));
-  const inputs = transaction.inputs.map((input) => ({ ...input, scriptSig }));
-  return FULL + base64.encode(withWitness({ ...transaction, inputs }, witness));
+function signSimple(account: Account, leaf: Leaf, message: string): Bytes {
+  const { toSign } = messageTransactions(message, leaf.script);
+  const spent: Output = { amount: 0n, script: leaf.script };
+  const witness = witnessOf(account, leaf, new SignatureHashes(toSign, [spent]));
+  return concatBytes(compactSize(witness.length), ...witness.map(withLength));
 }
 
-function signLegacy(account: Account, leaf: Leaf, message: string): string {
+function signLegacy(account: Account, leaf: Leaf, message: string): Bytes {
   const magic = utf8ToBytes(`${account.network.messageCoin} Signed Message:\n`);
   const digest = hash256(concatBytes(withLength(magic), withLength(utf8ToBytes(message))));
   const [recovery = 0, ...signature] = signRecoverable(digest, leaf.privateKey);
-  return base64.encode(Uint8Array.of(COMPRESSED + recovery, ...signature));
+  return Uint8Array.of(COMPRESSED + recovery, ...signature);
 }
 
-export function signMessage(
-  account: Account,
-  leaf: Leaf,
-  message: string,
-  format: MessageFormat,
-): string {
-  if (format === "bip322") return signBip322(account, leaf, message);
-  if (account.purpose !== 44) {
-    refuse("format_unavailable", { format, purpose: account.purpose });
-  }
-  return signLegacy(account, leaf, message);
+/** Base64, without the prefix of BIP322's latest text, which wallets of today do not know. */
+export function signMessage(account: Account, leaf: Leaf, message: string): string {
+  const sign = account.purpose === 44 ? signLegacy : signSimple;
+  return base64.encode(sign(account, leaf, message));
 }
