@@ -1,4 +1,4 @@
-"""Index and account databases for tests: SQLite files, and one PostgreSQL server per test session."""
+"""Index and account databases for tests: SQLite files, and one PostgreSQL server per session."""
 
 import itertools
 import shutil
@@ -63,17 +63,30 @@ def database(request: pytest.FixtureRequest) -> Database:
     return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def accounts_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty, migrated account database of each kind."""
-    if request.param == "sqlite":
-        found = Database.open(f"sqlite:///{tmp_path / 'accounts.db'}", tables=ACCOUNTS)
-    else:
-        url = request.getfixturevalue("postgres_url")
-        found = Database.open(url, schema=f"accounts_{next(_numbers)}", tables=ACCOUNTS)
+@pytest.fixture
+def sqlite_accounts(tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated account database in a SQLite file."""
+    found = Database.open(f"sqlite:///{tmp_path / 'accounts.db'}", tables=ACCOUNTS)
     found.upgrade()
     yield found
-    if found.schema is not None:
-        with found.write() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA {found.schema} CASCADE")
     found.dispose()
+
+
+@pytest.fixture
+def postgres_accounts(postgres_url: str) -> Iterator[Database]:
+    """An empty, migrated account database in a PostgreSQL schema."""
+    schema = f"accounts_{next(_numbers)}"
+    found = Database.open(postgres_url, schema=schema, tables=ACCOUNTS)
+    found.upgrade()
+    yield found
+    with found.write() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    found.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def accounts_database(request: pytest.FixtureRequest) -> Database:
+    """An empty, migrated account database of each kind: a test that asks for it runs twice."""
+    kind = "sqlite" if request.param == "sqlite" else "postgres"
+    found: Database = request.getfixturevalue(f"{kind}_accounts")
+    return found

@@ -45,7 +45,7 @@ def few_accounts(view: View[P]) -> View[P]:
 def _account() -> str:
     """By name also where nobody has it: the answer must not tell."""
     name = session_user.name if session_user.is_authenticated else request.form.get("name", "")
-    return name_key(name.strip())[:100]
+    return name_key(name)[:100]
 
 
 def _limited(limit: str, key: Callable[[], str], scope: str) -> Callable[[View[P]], View[P]]:

@@ -49,7 +49,7 @@ class User:
 
 def name_key(name: str) -> str:
     """What two names must not share: they would look the same, or nearly so."""
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", name.strip()).casefold()
 
 
 def checked_name(name: str) -> str:
@@ -94,7 +94,7 @@ def add_user(connection: Connection, name: str, stored: str | None) -> User:
         name=name,
         name_key=name_key(name),
         password_hash=stored,
-        session_token=secrets.token_urlsafe(SESSION_TOKEN_BYTES),
+        session_token=_new_token(),
         created_at=int(time.time()),
     )
     try:
@@ -111,7 +111,10 @@ def find_user(connection: Connection, user_id: int) -> User | None:
 
 
 def find_user_by_name(connection: Connection, name: str) -> User | None:
-    row = connection.execute(select(user).where(user.c.name_key == name_key(name))).one_or_none()
+    key = name_key(name)
+    if not key.isprintable():  # PostgreSQL refuses even to compare some of them
+        return None
+    row = connection.execute(select(user).where(user.c.name_key == key)).one_or_none()
     return None if row is None else _user(row)
 
 
@@ -133,8 +136,12 @@ def is_password(stored: str | None, password: str) -> bool:
 
 def set_password(connection: Connection, user_id: int, stored: str) -> User:
     """Ends every session of theirs, this one too: sign in again with what is returned."""
-    token = secrets.token_urlsafe(SESSION_TOKEN_BYTES)
-    return _changed(connection, user_id, password_hash=stored, session_token=token)
+    return _changed(connection, user_id, password_hash=stored, session_token=_new_token())
+
+
+def end_sessions(connection: Connection, user_id: int) -> None:
+    """Wherever they are signed in, they no longer are."""
+    _changed(connection, user_id, session_token=_new_token())
 
 
 def renew_hash(connection: Connection, user_id: int, stored: str) -> None:
@@ -155,6 +162,10 @@ def rename_user(connection: Connection, user_id: int, name: str) -> User:
 def remove_user(connection: Connection, user_id: int) -> None:
     """And with them every row that is theirs."""
     connection.execute(delete(user).where(user.c.id == user_id))
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(SESSION_TOKEN_BYTES)
 
 
 def _changed(connection: Connection, user_id: int, **values: str) -> User:

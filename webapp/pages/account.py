@@ -82,6 +82,10 @@ def register() -> ResponseReturnValue:
 @blueprint.post("/sign-out")
 @login_required
 def leave() -> ResponseReturnValue:
+    """The browser forgets its session; `everywhere` ends those of other browsers too."""
+    if "everywhere" in request.form:
+        with accounts().write() as connection:
+            users.end_sessions(connection, current_user().id)
     sign_out()
     return redirect(f"{request.script_root}/", code=303)
 
