@@ -8,7 +8,15 @@ from bip_utils import Base58Decoder, SegwitBech32Decoder
 
 from indexer.chain.network import Network, get_network
 from wallet.keys import Account, Branch, KeyNode, Purpose
-from wallet.seed import MnemonicError, normalised, seed_of_words, words_of_entropy
+from wallet.seed import (
+    LANGUAGES,
+    WORD_COUNTS,
+    MnemonicError,
+    languages_of,
+    normalised,
+    seed_of_words,
+    words_of_entropy,
+)
 from wallet.spending import of_account
 
 VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
@@ -43,6 +51,44 @@ def test_wrong_words_are_told(words: str, reason: str) -> None:
 
 def test_spaces_and_capitals_are_forgiven() -> None:
     assert seed_of_words(f"  {ABANDON.upper()}\n") == seed_of_words(ABANDON)
+
+
+def test_a_wrong_word_is_not_repeated() -> None:
+    with pytest.raises(MnemonicError) as caught:
+        seed_of_words("abandon " * 11 + "hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", [16, 20, 24, 28, 32])
+def test_words_of_every_language_and_number(language: str, size: int) -> None:
+    entropy = bytes(range(7 * size % 251, 7 * size % 251 + size))
+    words = words_of_entropy(entropy, language)
+    assert language in languages_of(words)
+    assert len(normalised(words).split()) in WORD_COUNTS
+    capitals = words if language == "turkish" else words.upper()  # its I is the capital of ı
+    found = seed_of_words(capitals.replace(" ", "\u3000 "), "Zürich")
+    assert found == seed_of_words(words, "Zu\u0308rich", language)
+
+
+def test_words_that_two_languages_share() -> None:
+    # The two Chinese lists have 1,275 words in common; the seed is that of the words alone.
+    shared = [
+        words
+        for number in range(256)
+        for words in [words_of_entropy(bytes([number]) * 16, "chinese_simplified")]
+        if "chinese_traditional" in languages_of(words)
+    ]
+    assert shared
+    for words in shared:
+        assert set(languages_of(words)) == {"chinese_simplified", "chinese_traditional"}
+        assert seed_of_words(words) == seed_of_words(words, language="chinese_simplified")
+
+
+def test_words_of_no_language_are_told_by_the_nearest() -> None:
+    words = words_of_entropy(bytes(16), "spanish").split()
+    with pytest.raises(MnemonicError, match="word 3 is not in the spanish list"):
+        seed_of_words(" ".join([*words[:2], "zoo", *words[3:]]))
 
 
 def test_bip32_vector_1() -> None:
