@@ -65,6 +65,9 @@ class Digests:
         if signed.code is None:
             field = name_of(Scope.INPUT, InputField.PARTIAL_SIG, number)
             raise PsbtError(field, "a taproot output takes no such signature")
+        if not signed.segwit and self.psbt.inputs[number].previous is None:
+            field = name_of(Scope.INPUT, InputField.NON_WITNESS_UTXO, number)
+            raise PsbtError(field, "it is missing, and the input is not of segwit")
         digest = self._sighash.segwit_v0 if signed.segwit else self._sighash.legacy
         return digest(number, signed.code, hash_type)
 

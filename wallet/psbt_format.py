@@ -89,14 +89,11 @@ def parse_raw(data: bytes, network: Network) -> RawPsbt:
             counts = len(tx.inputs), len(tx.outputs)
         else:
             counts = _counts(fields, reader.remaining)
-        inputs = [_read_map(reader, Scope.INPUT, number) for number in range(counts[0])]
-        outputs = [_read_map(reader, Scope.OUTPUT, number) for number in range(counts[1])]
+        inputs = _read_maps(reader, Scope.INPUT, counts[0], version)
+        outputs = _read_maps(reader, Scope.OUTPUT, counts[1], version)
         reader.end("PSBT")
     except EncodingError as problem:
         raise PsbtError("PSBT", str(problem)) from None
-    for scope, maps in ((Scope.INPUT, inputs), (Scope.OUTPUT, outputs)):
-        for number, its_fields in enumerate(maps):
-            _check(its_fields, version, scope, number)
     if version == 0:
         return RawPsbt(tx, _without(fields, {GlobalField.UNSIGNED_TX}), inputs, outputs)
     return RawPsbt(
@@ -127,6 +124,15 @@ def _read_map(reader: Reader, scope: Scope, position: int | None = None) -> Fiel
             raise PsbtError(name, "it is there twice")
         fields[key] = reader.var_bytes(name)
     return fields
+
+
+def _read_maps(reader: Reader, scope: Scope, count: int, version: int) -> list[Fields]:
+    maps = []
+    for position in range(count):
+        fields = _read_map(reader, scope, position)
+        _check(fields, version, scope, position)
+        maps.append(fields)
+    return maps
 
 
 def _version(fields: Fields) -> int:
