@@ -222,15 +222,18 @@ def _require_directory(url: URL) -> None:
 
 
 def _engine(url: URL, schema: str | None, tables: Tables, *, writes: bool) -> Engine:
+    """Hides parameters: errors are logged, and what people keep here is private."""
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"check_same_thread": False})
+        engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
         _set_up_sqlite(engine, tables, writes=writes)
         return engine
     arguments = {"options": f"-csearch_path={schema}"} if schema is not None else {}
     if writes:
-        return create_engine(url, connect_args=arguments)
+        return create_engine(url, connect_args=arguments, hide_parameters=True)
     # One snapshot for a whole page, also on a replica; the server refuses any write.
-    engine = create_engine(url, connect_args=arguments, isolation_level="REPEATABLE READ")
+    engine = create_engine(
+        url, connect_args=arguments, isolation_level="REPEATABLE READ", hide_parameters=True
+    )
     return engine.execution_options(postgresql_readonly=True)
 
 

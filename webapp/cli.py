@@ -1,51 +1,15 @@
 """The command `satchel`."""
 
-import logging
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
-from indexer.database import DatabaseError
-from indexer.node.base import NodeError
-from webapp.config import ConfigError, Settings, config_file, describe, load_settings
-
-P = ParamSpec("P")
-
-EXIT_USER_ERROR = 2
-
-
-def examples(*lines: str) -> str:
-    """An epilogue for --help that click does not wrap."""
-    return "\b\nExamples:\n" + "\n".join("  " + line for line in lines)
-
-
-def explain_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """A user's mistake ends in one clear message, not in a traceback."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except (ConfigError, DatabaseError, NodeError) as error:
-            click.echo(f"satchel: {error}", err=True)
-            sys.exit(EXIT_USER_ERROR)
-
-    return run
-
-
-def start_logging(settings: Settings) -> None:
-    """Log lines with time and zone on standard error."""
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        stream=sys.stderr,
-    )
-    logging.getLogger("alembic").setLevel("WARNING")
+from webapp.cli_parts import examples, explain_errors
+from webapp.config import config_file, describe, load_settings
+from webapp.logs import start_logging
+from webapp.wallet_cli import wallet
 
 
 @click.group(
@@ -108,7 +72,7 @@ def demo(
         host=host,
         data_directory=data_directory,
     )
-    start_logging(settings)
+    start_logging(settings.log_level)
     run_demo(settings, DemoOptions(block_interval, tx_rate, fresh, reorg))
 
 
@@ -128,7 +92,7 @@ def index(**options: str | None) -> None:
     from webapp.commands import run_index
 
     settings = load_settings(**options)
-    start_logging(settings)
+    start_logging(settings.log_level)
     run_index(settings)
 
 
@@ -144,7 +108,7 @@ def web(**options: Any) -> None:
     from webapp.commands import run_web
 
     settings = load_settings(**options)
-    start_logging(settings)
+    start_logging(settings.log_level)
     run_web(settings)
 
 
@@ -174,7 +138,7 @@ def electrum(of_demo: bool, **options: Any) -> None:
     from webapp.electrum.run import run_electrum
 
     settings = load_settings(**options)
-    start_logging(settings)
+    start_logging(settings.log_level)
     run_electrum(demo_settings(settings) if of_demo else settings)
 
 
@@ -200,7 +164,7 @@ def check(every: bool, sample: int | None, of_demo: bool, **options: str | None)
     if every == (sample is not None):
         raise click.UsageError("say either --all or --sample N")
     settings = load_settings(**options)
-    start_logging(settings)
+    start_logging(settings.log_level)
     sys.exit(run_check(demo_settings(settings) if of_demo else settings, sample))
 
 
@@ -293,6 +257,9 @@ def remove(name: str, yes: bool) -> None:
     from webapp.accounts.commands import remove_user
 
     remove_user(load_settings(), name, confirmed=yes)
+
+
+main.add_command(wallet)
 
 
 @main.command(epilog=examples("satchel config", "SATCHEL_PORT=9000 satchel config"))

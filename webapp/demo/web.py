@@ -4,9 +4,9 @@ import os
 import signal
 import threading
 
-from webapp.cli import start_logging
 from webapp.commands import run_web
 from webapp.config import load_settings
+from webapp.logs import start_logging
 
 STDIN = 0  # not sys.stdin, whose lock the workers would find taken when they end
 
@@ -15,7 +15,7 @@ def main() -> None:
     """Serve pages until SIGTERM, or until whoever holds the other end of standard input is gone."""
     threading.Thread(target=_end_with_the_demo, daemon=True).start()
     settings = load_settings()
-    start_logging(settings)
+    start_logging(settings.log_level)
     run_web(settings, demo=True)
 
 
