@@ -19,6 +19,10 @@ CONTENT_SECURITY_POLICY = (
     "trusted-types htmx signer"
 )
 
+# A worker has the policy of its own response, not its page's. The signing worker may compile the
+# wasm it carries and may reach nothing; files that are no workers are not hindered by this.
+STATIC_CONTENT_SECURITY_POLICY = "default-src 'none'; script-src 'wasm-unsafe-eval'"
+
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -27,6 +31,10 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+# Payments are scanned in wallet pages. All of them may: an unlocked wallet stays in one document,
+# whichever of its pages that began with.
+CAMERA_POLICY = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self)")
+CAMERA_PATHS = "/wallets"
 ONE_YEAR = 31_536_000
 
 
@@ -76,10 +84,16 @@ def refuse_foreign_forms() -> None:
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if request.path.startswith(CAMERA_PATHS):
+        response.headers["Permissions-Policy"] = CAMERA_POLICY
     response.headers.setdefault("Cache-Control", "no-cache")
     # A 304 renews the stored headers but not the stored body, whose nonce must keep matching.
     if response.status_code != 304:
-        policy = CONTENT_SECURITY_POLICY.format(nonce=nonce())
+        policy = (
+            STATIC_CONTENT_SECURITY_POLICY
+            if request.endpoint == "static" and response.mimetype != "text/html"
+            else CONTENT_SECURITY_POLICY.format(nonce=nonce())
+        )
         response.headers["Content-Security-Policy"] = policy
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"

@@ -52,6 +52,7 @@ const LITECOIN: Network = {
   hrp: "ltc",
   coinType: 2,
   messageCoin: "Litecoin",
+  feeRateLimit: 10_000_000,
   dust: 5460,
 };
 
