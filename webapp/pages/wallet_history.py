@@ -1,17 +1,28 @@
 """A wallet's history: filtered, page by page, as a file; and the labels in it."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from wallet.labels import LabelRecord
 from webapp.accounts.context import accounts, login_required
 from webapp.charts import LEAST_DRAWN, Drawing, line_chart
-from webapp.context import connection
+from webapp.context import connection, services
 from webapp.formatting import amount_brief
 from webapp.limits import costly
 from webapp.live import watch
@@ -19,7 +30,7 @@ from webapp.parameters import whole_number
 from webapp.wallets.csv_export import history_csv
 from webapp.wallets.history import Direction, Filter, Reader
 from webapp.wallets.labels import find_labels
-from webapp.wallets.opening import open_wallet
+from webapp.wallets.opening import open_wallet, opener
 from webapp.wallets.rows import HistoryRow, describe
 from webapp.wallets.snapshot import Snapshot
 
@@ -76,7 +87,7 @@ def show(wallet_id: int) -> ResponseReturnValue:
     form, wanted = _read_filter(snapshot)
     before = whole_number("before")
     with accounts().read() as reading:
-        found = _reader(snapshot, wanted).page(before)
+        found = Reader(connection(), snapshot, wanted, _labels(snapshot, wanted)).page(before)
         pending, rows = (
             describe(connection(), reading, snapshot, part)
             for part in (found.pending, found.entries)
@@ -105,21 +116,27 @@ def export(wallet_id: int) -> ResponseReturnValue:
     form, wanted = _read_filter(snapshot)
     if form.errors:
         return redirect(_path(wallet_id, form), code=303)
+    labels = _labels(snapshot, wanted)
+    opening = opener()
+
+    def pieces() -> Iterator[str]:
+        """In a transaction of its own, for the request's is over when the answer is sent."""
+        with services().database.read() as index:
+            fresh = opening.at(index).open(snapshot.wallet)
+            yield from history_csv(opening.database, fresh, Reader(index, fresh, wanted, labels))
+
+    response = Response(stream_with_context(pieces()), content_type="text/csv; charset=utf-8")
     name = f"wallet-{wallet_id}-history.csv"
-    response = Response(
-        history_csv(accounts(), snapshot, _reader(snapshot, wanted)),
-        content_type="text/csv; charset=utf-8",
-    )
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _reader(snapshot: Snapshot, wanted: Filter) -> Reader:
+def _labels(snapshot: Snapshot, wanted: Filter) -> list[LabelRecord]:
+    """Those that hold the text that is looked for."""
     if not wanted.text:
-        return Reader(connection(), snapshot, wanted)
+        return []
     with accounts().read() as reading:
-        labels = list(find_labels(reading, snapshot.wallet.id, wanted.text))
-    return Reader(connection(), snapshot, wanted, labels)
+        return list(find_labels(reading, snapshot.wallet.id, wanted.text))
 
 
 def _read_filter(snapshot: Snapshot) -> tuple[FilterForm, Filter]:
@@ -170,9 +187,9 @@ def _first_second(day: date) -> int:
 
 
 def _path(wallet_id: int, form: FilterForm, **more: int) -> str:
-    return url_for(
-        "wallet_history.show", wallet_id=wallet_id, **form.query, **more, _anchor="history"
-    )
+    query = urlencode({**form.query, **more})
+    address = url_for("wallet_history.show", wallet_id=wallet_id)
+    return f"{address}?{query}#history" if query else f"{address}#history"
 
 
 def _chart(snapshot: Snapshot) -> Drawing | None:

@@ -8,8 +8,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import Final
 
-from flask import stream_with_context
-
 from indexer.chain.encoding import hash_hex
 from indexer.database import Database
 from wallet.labels import LabelType
@@ -27,10 +25,6 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def history_csv(accounts: Database, snapshot: Snapshot, reader: Reader) -> Iterator[str]:
     """The file in pieces. Amounts are in coins; a fee is given where the wallet paid it."""
-    return stream_with_context(_pieces(accounts, snapshot, reader))
-
-
-def _pieces(accounts: Database, snapshot: Snapshot, reader: Reader) -> Iterator[str]:
     entries = reader.confirmed()
     yield _written([COLUMNS])
     while part := list(islice(entries, LINES_AT_ONCE)):

@@ -14,8 +14,8 @@ from flask import Flask, current_app
 from sqlalchemy import Connection
 
 from indexer.chain.network import Network
-from indexer.database import Database
-from indexer.queries.pulse import Pulse
+from indexer.database import Database, DatabaseError
+from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.script_sets import (
     Movements,
     PendingSet,
@@ -102,6 +102,14 @@ class Opener:
     network: Network
     database: Database
     keeper: Keeper
+
+    def at(self, index: Connection) -> "Opener":
+        """The same at the moment that another transaction sees. Raises DatabaseError where that
+        finds an index that has been emptied."""
+        pulse = read_pulse(index)
+        if pulse is None:
+            raise DatabaseError("The index is empty")
+        return replace(self, index=index, pulse=pulse)
 
     def open(self, wallet: Wallet) -> Snapshot:
         """The wallet's snapshot. Scans on, within bounds, where a branch is not looked at as far as
