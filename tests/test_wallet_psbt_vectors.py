@@ -110,8 +110,7 @@ def test_signer(vector: dict[str, Any]) -> None:
 def test_what_no_signer_may_sign_has_no_digest(vector: dict[str, Any]) -> None:
     digests = Digests(parse_psbt(vector["psbt"], REGTEST))
     with pytest.raises(PsbtError, match=r"it is missing, (or not the one|and the input is not)"):
-        for number in range(len(digests.spent)):
-            digests.ecdsa(number, ALL)
+        [digests.ecdsa(number, ALL) for number in range(len(digests.spent))]
 
 
 @pytest.mark.parametrize("number", range(len(CORE["combiner"])))

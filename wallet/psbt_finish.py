@@ -5,18 +5,22 @@ from coincurve import PublicKey, PublicKeyXOnly
 from indexer.chain.encoding import Transaction, encode_bytes, encode_varint
 from wallet.psbt import InputMap, Psbt
 from wallet.psbt_digests import Digests
-from wallet.psbt_fields import InputField, PsbtError, Scope, name_of
+from wallet.psbt_fields import VERSION_2, InputField, PsbtError, Scope, name_of
 from wallet.psbt_format import key_of
 from wallet.satisfaction import UnsatisfiedError, satisfy
 from wallet.sighash import DEFAULT, SighashError
 
 # What is of no use to anybody once an input is final.
-_SPENT_FIELDS = frozenset(InputField) - {
-    InputField.NON_WITNESS_UTXO,
-    InputField.WITNESS_UTXO,
-    InputField.FINAL_SCRIPT_SIG,
-    InputField.FINAL_WITNESS,
-}
+_SPENT_FIELDS = (
+    frozenset(InputField)
+    - VERSION_2[Scope.INPUT]
+    - {
+        InputField.NON_WITNESS_UTXO,
+        InputField.WITNESS_UTXO,
+        InputField.FINAL_SCRIPT_SIG,
+        InputField.FINAL_WITNESS,
+    }
+)
 _SCHNORR_SIZE = 64
 
 
