@@ -32,6 +32,7 @@ const result = await build({
     { in: "src/main.ts", out: "main" },
     { in: "src/wallet/wallet.ts", out: "wallet" },
     { in: "src/wallet/worker/main.ts", out: "worker" },
+    { in: "src/wallet/scanner.ts", out: "scanner" },
     { in: "src/main.css", out: "main" },
     { in: "src/icon.svg", out: "icon" },
   ],

@@ -51,16 +51,19 @@ from webapp.pages import (
     search,
     transaction,
     wallet_backup,
+    wallet_drafts,
     wallet_faucet,
     wallet_history,
     wallet_labels,
     wallet_messages,
     wallet_security,
+    wallet_send,
     wallet_setup,
     wallet_watch,
     wallets,
 )
 from webapp.wallets import opening
+from webapp.wallets.watching import WalletLooks
 from webapp.watcher import LiveHub
 
 MAX_READERS = 96  # live streams of one process: server.THREADS leaves as many again for pages
@@ -79,6 +82,8 @@ PAGES: tuple[Blueprint, ...] = (
     health.blueprint,
     account.blueprint,
     wallet_faucet.blueprint,
+    wallet_send.blueprint,
+    wallet_drafts.blueprint,
     wallets.blueprint,
     wallet_setup.blueprint,
     wallet_watch.blueprint,
@@ -125,7 +130,13 @@ def create_app(
         static_url_path="/static",
     )
     network = settings.chain_network
-    hub = LiveHub(database, max_readers=MAX_READERS, max_per_client=MAX_READERS_PER_CLIENT)
+    keeper = opening.Keeper()
+    hub = LiveHub(
+        database,
+        max_readers=MAX_READERS,
+        max_per_client=MAX_READERS_PER_CLIENT,
+        look_at_wallets=WalletLooks(network, accounts, keeper),
+    )
     security.install(app)
     broadcaster = open_broadcaster(settings, node)
     context.install(
@@ -142,6 +153,7 @@ def create_app(
         ),
     )
     sessions.install(app, settings.data_directory)
+    opening.install(app, keeper)
     for part in (
         assets,
         caching,
@@ -154,7 +166,6 @@ def create_app(
         live,
         health,
         v1_socket,
-        opening,
     ):
         part.install(app)
     for blueprint in (*PAGES, *API):

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from indexer.chain.encoding import parse_transaction
+from indexer.chain.network import Network
 from webapp.accounts.schema import draft
 from webapp.wallets.send_form import SendForm, as_json, of_json
 
@@ -172,3 +174,11 @@ def _of_row(row: Row[Any]) -> Draft:
 
 def _bytes(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
+
+
+def spent_by(made: Draft, network: Network) -> frozenset[tuple[bytes, int]]:
+    """The coins that a signed draft spends."""
+    if made.raw is None:
+        return frozenset()
+    inputs = parse_transaction(made.raw, network).inputs
+    return frozenset((each.prev_txid, each.prev_vout) for each in inputs)

@@ -14,13 +14,26 @@ export class RefusedError extends Error {
 export class UnreachableError extends Error {}
 
 /** POST JSON, get JSON. Raises RefusedError or UnreachableError. */
-export async function postJson<Answer>(path: string, body: unknown): Promise<Answer> {
+export function postJson<Answer>(path: string, body: unknown): Promise<Answer> {
+  return ask<Answer>(path, { method: "POST", body: JSON.stringify(body) }, { "Content-Type": "application/json" });
+}
+
+/** POST a form as a browser would, get JSON. Raises RefusedError or UnreachableError. */
+export function postForm<Answer>(path: string, form: FormData): Promise<Answer> {
+  return ask<Answer>(path, { method: "POST", body: form });
+}
+
+/** GET JSON. Raises RefusedError or UnreachableError. */
+export function getJson<Answer>(path: string): Promise<Answer> {
+  return ask<Answer>(path, { method: "GET" });
+}
+
+async function ask<Answer>(path: string, request: RequestInit, headers: Record<string, string> = {}): Promise<Answer> {
   let response: Response;
   try {
     response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify(body),
+      ...request,
+      headers: { ...headers, Accept: "application/json" },
       redirect: "error",
     });
   } catch (error) {
@@ -30,8 +43,15 @@ export async function postJson<Answer>(path: string, body: unknown): Promise<Ans
   throw new RefusedError(response.status, await errorsOf(response));
 }
 
+/** Forms have `errors` by field; what concerns every page, such as a lost session, is an `error`. */
+interface Said {
+  errors?: Record<string, string>;
+  error?: string;
+  help?: string;
+}
+
 async function errorsOf(response: Response): Promise<Record<string, string>> {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) return {};
-  const { errors } = (await response.json()) as { errors?: Record<string, string> };
-  return errors ?? {};
+  const { errors, error, help } = (await response.json()) as Said;
+  return errors ?? (error ? { "": [error, help].filter(Boolean).join(" ") } : {});
 }

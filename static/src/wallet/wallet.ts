@@ -4,6 +4,7 @@ import "../main";
 import { installAutolock } from "./autolock";
 import "./backup";
 import "./create";
+import "./draft";
 import "./import";
 import "./lock_state";
 import "./lock_time";
@@ -11,6 +12,7 @@ import "./messages";
 import { installNavigation } from "./navigation";
 import { installPages } from "./pages";
 import "./restore";
+import "./send";
 import "./storage";
 
 installAutolock();
