@@ -63,8 +63,11 @@ def search(
             continue
         if best is not None and cost + cheapest[index] + max(0, gain - low) >= best_cost:
             continue
-        if gain >= low and chain is not None and fits(found := _values(chain)):
-            best, best_cost = found, cost + gain - low
+        whole = cost + gain - low
+        if gain >= low and chain is not None and (best is None or whole < best_cost):
+            found = _values(chain)
+            if fits(found):
+                best, best_cost = found, whole
         if index < len(items):
             item = items[index]
             # Items equal to one that is left out are left out too: the order does not matter.
