@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import pytest
 from flask.testing import FlaskClient
@@ -21,10 +21,14 @@ ADDRESS = f"address:{script_hash(SCRIPT)[::-1].hex()}"
 SECONDS = 8.0
 
 
+def no_wallets(*_args: object) -> dict[int, Hashable]:
+    return {}
+
+
 @pytest.fixture
 def hub(database: Database) -> Iterator[LiveHub]:
     write_state(database)
-    hub = LiveHub(database, max_readers=4, max_per_client=3)
+    hub = LiveHub(database, max_readers=4, max_per_client=3, look_at_wallets=no_wallets)
     yield hub
     hub.close()
 
@@ -146,7 +150,7 @@ def test_closing_ends_every_wait_at_once(hub: LiveHub) -> None:
 
 def test_the_watcher_survives_a_database_that_fails(sqlite_database: Database) -> None:
     write_state(sqlite_database)
-    hub = LiveHub(sqlite_database, max_readers=4, max_per_client=4)
+    hub = LiveHub(sqlite_database, max_readers=4, max_per_client=4, look_at_wallets=no_wallets)
     reader = open_stream(hub, "tip")
     with sqlite_database.autocommit() as connection:
         connection.exec_driver_sql("ALTER TABLE state RENAME TO gone")

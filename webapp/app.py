@@ -56,6 +56,7 @@ from webapp.pages import (
     wallet_history,
     wallet_labels,
     wallet_messages,
+    wallet_receive,
     wallet_security,
     wallet_send,
     wallet_setup,
@@ -91,6 +92,7 @@ PAGES: tuple[Blueprint, ...] = (
     wallet_messages.blueprint,
     wallet_security.blueprint,
     wallet_history.blueprint,
+    wallet_receive.blueprint,
     wallet_labels.blueprint,
 )
 

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from webapp.context import pulse, services
 from webapp.security import hx
-from webapp.topics import Moment, TopicError, due_topics, parse_topics
+from webapp.topics import Moment, TopicError, due_topics, parse_topics, watched_wallets
+from webapp.wallets.watching import owns
 from webapp.watcher import Subscription, TooManyReadersError
 
 KEEPALIVE_SECONDS = 15
@@ -26,7 +27,8 @@ blueprint = Blueprint("live", __name__)
 def watch(*topics: str) -> None:
     """Have the page's main part refresh itself, in place, whenever one of these topics moves.
 
-    Topics: "tip", "mempool", "reorg", "tx:<txid>", "address:<scripthash>" (hex as displayed).
+    Topics: "tip", "mempool", "reorg", "tx:<txid>", "address:<scripthash>" (hex as displayed),
+    and "wallet:<id>" for its owner (webapp.topics.wallet_topic).
     A view calls this before it aborts with 404 to have the page appear once there is something.
     """
     g.setdefault("topics", []).extend(topics)
@@ -112,9 +114,12 @@ def _hung_up(connection: object) -> Callable[[], bool]:
 
 def _topics() -> frozenset[str]:
     try:
-        return parse_topics(request.args.get("topics", ""))
+        topics = parse_topics(request.args.get("topics", ""))
     except TopicError as error:
         abort(400, _("The live stream was asked for wrongly: %(error)s", error=str(error)))
+    if not owns(watched_wallets(topics)):
+        abort(404, _("You have no such wallet."))
+    return topics
 
 
 def _events(subscription: Subscription) -> Iterator[str]:

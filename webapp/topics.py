@@ -7,10 +7,12 @@ from hashlib import sha256
 from indexer.queries.pulse import Pulse
 
 KINDS = ("tip", "mempool", "reorg", "status")
-NAMED_KINDS = ("tx", "address")  # tx:<txid> and address:<scripthash>
+NAMED_KINDS = ("tx", "address", "wallet")  # tx:<txid>, address:<scripthash> and wallet:<id>
+WALLET = "wallet:"  # its owner's alone
 CHAIN_KINDS = frozenset({"tip", "mempool", "reorg"})  # any of them may concern a named topic
 MAX_TOPICS = 8  # of one reader
 HASH_HEX_DIGITS = 64
+MAX_ID_DIGITS = 18
 
 
 class TopicError(ValueError):
@@ -24,12 +26,28 @@ def parse_topics(text: str) -> frozenset[str]:
         raise TopicError(f"{len(topics)} topics were asked for; at most {MAX_TOPICS} are possible.")
     for topic in topics:
         kind, _, name = topic.partition(":")
-        if topic not in KINDS and (kind not in NAMED_KINDS or not _is_hash(name)):
+        is_name = _is_number if kind == "wallet" else _is_hash
+        if topic not in KINDS and (kind not in NAMED_KINDS or not is_name(name)):
             raise TopicError(
                 f"There is no topic “{topic[:80]}”: expected tip, reorg, mempool, status, "
                 "tx:<txid> or address:<scripthash>."
             )
     return topics
+
+
+def wallet_topic(wallet_id: int) -> str:
+    return f"{WALLET}{wallet_id}"
+
+
+def watched_wallets(topics: Iterable[str]) -> frozenset[int]:
+    """Ids of the wallets among these topics."""
+    return frozenset(
+        int(topic.removeprefix(WALLET)) for topic in topics if topic.startswith(WALLET)
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS
 
 
 def _is_hash(text: str) -> bool:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from indexer.database import Database, DatabaseError
-from indexer.queries.pulse import read_pulse
+from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.watch import look_at_scripts, look_at_transactions
-from webapp.topics import CHAIN_KINDS, Moment, due_topics
+from webapp.topics import CHAIN_KINDS, Moment, due_topics, wallet_topic, watched_wallets
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ LOADING_POLL_SECONDS = 3.0  # blocks fly past: nobody reads that fast
 MEMPOOL_GAP_SECONDS = 2.0
 
 Looks = dict[str, Hashable]  # named topic -> how what it names looks
+LookAtWallets = Callable[[Connection, Pulse, Collection[int]], dict[int, Hashable]]
 
 
 class TooManyReadersError(Exception):
@@ -83,8 +84,16 @@ class Subscription:
 class LiveHub:
     """Watches one database while anybody listens."""
 
-    def __init__(self, database: Database, *, max_readers: int, max_per_client: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_readers: int,
+        max_per_client: int,
+        look_at_wallets: LookAtWallets,
+    ) -> None:
         self.database = database
+        self._look_at_wallets = look_at_wallets
         self.max_readers = max_readers
         self.max_per_client = max_per_client
         self.changed = threading.Condition()
@@ -178,6 +187,9 @@ class LiveHub:
             looks = self._looks
             if moved & CHAIN_KINDS or named - looks.keys():
                 looks = _look(connection, named, loading=loading)
+                if pulse is not None and (wallets := watched_wallets(named)):
+                    seen = self._look_at_wallets(connection, pulse, wallets)
+                    looks |= {wallet_topic(each): look for each, look in seen.items()}
         # Of a topic that is new here nobody knows how it looked: a movement may concern it.
         fresh = looks.keys() - self._looks.keys() if moved & CHAIN_KINDS else set()
         altered = fresh | {
@@ -205,6 +217,8 @@ def _look(connection: Connection, topics: Iterable[str], *, loading: bool) -> Lo
     names: dict[str, dict[bytes, str]] = {"tx": {}, "address": {}}
     for topic in topics:
         kind, _, name = topic.partition(":")
+        if kind not in names:
+            continue  # wallets are looked at by themselves
         names[kind][bytes.fromhex(name)[::-1]] = topic
     looks: Looks = {}
     for kind, look in (("tx", look_at_transactions), ("address", look_at_scripts)):

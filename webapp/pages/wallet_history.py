@@ -27,6 +27,7 @@ from webapp.formatting import amount_brief
 from webapp.limits import costly
 from webapp.live import watch
 from webapp.parameters import whole_number
+from webapp.topics import wallet_topic
 from webapp.wallets.csv_export import history_csv
 from webapp.wallets.history import Direction, Filter, Reader
 from webapp.wallets.labels import find_labels
@@ -92,7 +93,7 @@ def show(wallet_id: int) -> ResponseReturnValue:
             describe(connection(), reading, snapshot, part)
             for part in (found.pending, found.entries)
         )
-    watch("tip", "mempool", "reorg")
+    watch("tip", wallet_topic(wallet_id))
     page = HistoryPage(
         snapshot,
         form,

@@ -10,6 +10,7 @@ from webapp.charts import Sparkline, sparkline
 from webapp.context import network, pulse
 from webapp.limits import costly
 from webapp.live import watch
+from webapp.topics import wallet_topic
 from webapp.wallets.opening import open_wallet, opener
 from webapp.wallets.requests import RequestError, read_account, read_wallet, words_of
 from webapp.wallets.snapshot import Balance, Snapshot, sum_balances
@@ -20,6 +21,8 @@ from webapp.wallets.store import (
     create_wallet,
     wallets_of,
 )
+
+MOST_WATCHED = 5  # wallets; a reader of more is told of every change of the mempool
 
 blueprint = Blueprint("wallets", __name__)
 
@@ -53,7 +56,8 @@ def show() -> ResponseReturnValue:
             found = wallets_of(reading, current_user().id, network())
         opening = opener()
         lines = tuple(_line(opening.open(each)) for each in found)
-        watch("tip", "mempool", "reorg")
+        ids = [each.id for each in found]
+        watch("tip", *(map(wallet_topic, ids) if len(ids) <= MOST_WATCHED else ("mempool",)))
     total = sum_balances(line.snapshot.balance for line in lines) if len(lines) > 1 else None
     return render_template("wallets/list.html", page=WalletsPage(lines, total))
 

@@ -217,5 +217,5 @@ def open_wallet(wallet_id: int) -> Snapshot:
     return opener().open(wallet)
 
 
-def install(app: Flask) -> None:
-    app.extensions[EXTENSION] = Keeper()
+def install(app: Flask, keeper: Keeper) -> None:
+    app.extensions[EXTENSION] = keeper
