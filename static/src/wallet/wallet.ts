@@ -11,6 +11,7 @@ import "./lock_time";
 import "./messages";
 import { installNavigation } from "./navigation";
 import { installPages } from "./pages";
+import "./receive";
 import "./restore";
 import "./send";
 import "./storage";
