@@ -1,5 +1,5 @@
 // Forms that script answers: their fields, their faults, and waiting.
-import { RefusalError } from "./client";
+import { LockedError, RefusalError } from "./client";
 import { RefusedError, UnreachableError } from "./http";
 import { say } from "./words";
 
@@ -65,6 +65,7 @@ export async function attempt(form: HTMLElement, work: () => Promise<void>): Pro
 
 function showProblem(form: HTMLElement, error: unknown): void {
   if (error instanceof FieldError) return showAt(form, error.field, error.message);
+  if (error instanceof LockedError) return showBelow(form, say("locked"));
   if (error instanceof RefusalError) return showBelow(form, say(error.code, error.parameters));
   if (error instanceof UnreachableError) return showBelow(form, say("unreachable"));
   if (error instanceof RefusedError) {

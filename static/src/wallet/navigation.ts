@@ -64,7 +64,7 @@ async function travel(url: URL, wanted: Journey): Promise<void> {
       target: "#main",
       select: "#main",
       selectOOB: PARTS,
-      swap: "outerHTML",
+      swap: "outerHTML settle:0", // nothing of the old page is to be carried over
     });
   } finally {
     clearTimeout(slow);
@@ -172,6 +172,6 @@ export function installNavigation(): void {
   on("htmx:config:request", onRequest);
   on("htmx:before:response", onResponse);
   on("htmx:before:swap", beforeSwap);
-  on("htmx:after:swap", afterSwap);
+  on("htmx:finally:swap", afterSwap); // after:swap comes before the new title
   on("htmx:error", onError);
 }
