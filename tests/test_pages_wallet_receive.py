@@ -166,7 +166,7 @@ def test_the_key_confirms_the_address_and_the_page_lights_up(
     page = open_page(f"{live_site.origin}/wallets/new/restore")
     restore(page)
     page.get_by_role("link", name="Receive", exact=True).click()
-    confirmed = page.get_by_text("Confirmed by your key")
+    confirmed = page.get_by_text("Confirmed by your key", exact=True)
     confirmed.wait_for()
     master = KeyNode.master(seed_of_words(ABANDON), get_network("bitcoin-regtest"))
     account = Account(master, get_network("bitcoin-regtest"), Purpose.P2WPKH)
@@ -200,7 +200,7 @@ def test_the_key_confirms_the_address_and_the_page_lights_up(
     page.get_by_role("link", name="Show an unused address").click()
     page.get_by_text("Stop: this is not your address").wait_for()
     assert not page.locator(".receive-code").is_visible()
-    assert not page.get_by_text("Confirmed by your key").is_visible()
+    assert not page.get_by_text("Confirmed by your key", exact=True).is_visible()
     page.unroute(re.compile("/receive"))
 
     page.get_by_role("button", name="Lock now").first.click()
