@@ -1,7 +1,7 @@
 """Somebody with a wallet of every kind, and coins made up or on a real chain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from indexer.chain.encoding import Transaction, TxInput, TxOutput
@@ -46,7 +46,7 @@ class Spender:
 
     def sign(self, psbt: Psbt) -> Transaction:
         """Inspected, signed, finished."""
-        limits = usual_limits(self.network)
+        limits = replace(usual_limits(self.network), fee_percent=1_000)
         return extract(finalise(sign(inspect(psbt, self.keys, limits), self.keys)))
 
 
