@@ -44,8 +44,9 @@ format: $(VENV)/dev-installed ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev-installed ## Measure the index against its ceiling
+bench: $(VENV)/dev-installed $(ASSETS) ## Measure the index against its ceiling, and the wallet in Chromium
 	$(BIN)/python -m bench.index
+	$(BIN)/python -m bench.wallet
 
 assets: $(ASSETS) ## Build the browser's code and styles
 

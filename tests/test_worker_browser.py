@@ -13,7 +13,7 @@ import pytest
 from flask import Flask, request, request_started
 from playwright.sync_api import Page
 
-from tests.browser_signer import BrowserSigner, RefusedError
+from bench.browser_signer import BrowserSigner, RefusedError
 from tests.fixtures_site import Site
 from webapp.security import STATIC_CONTENT_SECURITY_POLICY
 
