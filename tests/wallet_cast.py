@@ -22,6 +22,14 @@ def fingerprint_of(member: Member, network: Network) -> str:
     return descriptor_of(member, network).keys[0].fingerprint.hex()
 
 
+def account_of(member: Member, network: Network) -> dict[str, object]:
+    return {
+        "purpose": int(member.purpose),
+        "account_index": 0,
+        "descriptor": descriptor_of(member, network).text,
+    }
+
+
 def request_of(member: Member, network: Network, kind: str = "watch") -> dict[str, object]:
     """What the browser sends to have the member's wallet kept."""
     return {
@@ -29,11 +37,5 @@ def request_of(member: Member, network: Network, kind: str = "watch") -> dict[st
         "kind": kind,
         "fingerprint": fingerprint_of(member, network),
         "birthday_height": 0,
-        "accounts": [
-            {
-                "purpose": int(member.purpose),
-                "account_index": 0,
-                "descriptor": descriptor_of(member, network).text,
-            }
-        ],
+        "accounts": [account_of(member, network)],
     }

@@ -13,7 +13,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -118,15 +117,15 @@ def export(wallet_id: int) -> ResponseReturnValue:
     if form.errors:
         return redirect(_path(wallet_id, form), code=303)
     labels = _labels(snapshot, wanted)
-    opening = opener()
+    opening, database = opener(), services().database
 
     def pieces() -> Iterator[str]:
         """In a transaction of its own, for the request's is over when the answer is sent."""
-        with services().database.read() as index:
+        with database.read() as index:
             fresh = opening.at(index).open(snapshot.wallet)
             yield from history_csv(opening.database, fresh, Reader(index, fresh, wanted, labels))
 
-    response = Response(stream_with_context(pieces()), content_type="text/csv; charset=utf-8")
+    response = Response(pieces(), content_type="text/csv; charset=utf-8")
     name = f"wallet-{wallet_id}-history.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -69,7 +69,7 @@ def read_wallet(values: object, network: Network) -> NewWallet:
     fingerprint = _fingerprint(fields, required=kind == "vault")
     birthday = fields.integer("birthday_height", MOST_HEIGHT)
     accounts = _accounts(fields)
-    if kind == "vault":
+    if kind == "vault" and fingerprint is not None:
         for number, each in enumerate(accounts):
             if not _is_of(each.descriptor, fingerprint):
                 text = _("The descriptor is not of the wallet's master key.")
@@ -168,5 +168,5 @@ def _fingerprint(fields: Reader, *, required: bool) -> str | None:
     return None
 
 
-def _is_of(descriptor: Descriptor, fingerprint: str | None) -> bool:
+def _is_of(descriptor: Descriptor, fingerprint: str) -> bool:
     return any(key.fingerprint.hex() == fingerprint for key in descriptor.keys)
