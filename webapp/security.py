@@ -37,6 +37,9 @@ CAMERA_POLICY = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self
 CAMERA_PATHS = "/wallets"
 ONE_YEAR = 31_536_000
 
+USUAL_BODY = 1 << 20  # bytes that a view reads; one that takes files may say more
+LARGEST_BODY = 16 << 20
+
 
 def nonce() -> str:
     """The nonce of this response: scripts and htmx elements must carry it."""
@@ -81,6 +84,12 @@ def refuse_foreign_forms() -> None:
         abort(403, _("This form was sent from another site, so it was not accepted."))
 
 
+def refuse_large_bodies() -> None:
+    """Abort with 413 where no view takes as much, whether or not it would look at the body."""
+    if (request.content_length or 0) > LARGEST_BODY:
+        abort(413)
+
+
 def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers[name] = value
@@ -103,10 +112,11 @@ def add_headers(response: Response) -> Response:
 def install(app: Flask) -> None:
     """To be called before anything else adds an after_request function, so as to run last."""
     app.config.update(
-        MAX_CONTENT_LENGTH=1 << 20,
+        MAX_CONTENT_LENGTH=USUAL_BODY,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
     )
     app.before_request(refuse_foreign_forms)
+    app.before_request(refuse_large_bodies)
     app.after_request(add_headers)
     app.jinja_env.globals.update(hx=hx, nonce=nonce)
