@@ -9,6 +9,7 @@ from indexer.chain.address import AddressError, address_of, script_of
 from indexer.chain.encoding import EncodingError, hash_from_hex
 from indexer.chain.network import Network
 from wallet.coins import Outpoint
+from webapp.address_words import address_words
 from webapp.wallets.amounts import TypedNumberError, read_amount, read_fee_rate
 from webapp.wallets.send_form import SendForm, TypedRecipient
 
@@ -116,7 +117,7 @@ def _script(
     try:
         return script_of(row.to, network)
     except AddressError as error:
-        mistakes.errors[f"to-{number}"] = _("This is no address here: %(error)s.", error=str(error))
+        mistakes.errors[f"to-{number}"] = address_words(error)
         return None
 
 

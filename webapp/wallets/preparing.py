@@ -17,7 +17,7 @@ from wallet.psbt_build import OwnCoin, Paid, anti_sniping_locktime, build_psbt
 from webapp.wallets.snapshot import OwnedCoin, Snapshot
 from webapp.wallets.spending import Plan
 
-_chance = SystemRandom()
+chance = SystemRandom()
 
 
 def previous_transactions(
@@ -47,7 +47,7 @@ def prepare(
         snapshot.network,
         own_coins(connection, raw, snapshot, plan.spent),
         outputs,
-        _chance,
+        chance,
         locktime=_locktime(pulse),
     )
 
@@ -75,4 +75,4 @@ def _change(plan: Plan) -> DerivedOutput:
 
 def _locktime(pulse: Pulse) -> int:
     age = int(time.time()) - (pulse.tip_time or 0)
-    return anti_sniping_locktime(pulse.tip_height, age, _chance)
+    return anti_sniping_locktime(pulse.tip_height, age, chance)

@@ -116,7 +116,7 @@ class Desk:
         return chosen or max(self.snapshot.accounts, key=lambda each: each.balance.confirmed)
 
     def purse(self, form: SendForm) -> Purse:
-        return purse_of(self.snapshot, self.account(form), self._held())
+        return purse_of(self.snapshot, self.account(form), self.held())
 
     def plan(self, form: SendForm) -> Plan:
         """Raises FormError."""
@@ -182,7 +182,7 @@ class Desk:
             pasted_error=pasted_error,
         )
 
-    def _held(self) -> frozenset[Outpoint]:
+    def held(self) -> frozenset[Outpoint]:
         """Coins that are frozen, or that a signed draft spends."""
         wallet_id = self.snapshot.wallet.id
         held = frozen_coins(self.accounts, wallet_id)

@@ -21,10 +21,10 @@ from wallet.coins import (
 )
 from wallet.fees import InputSize, InsufficientFundsError, rate_of, vsize_of
 from wallet.keys import Branch
-from wallet.satisfaction import input_size_of
 from wallet.selection import select, select_all
 from webapp.formatting import amount_text
 from webapp.wallets.orders import FormError, Order, Payment, RateChoices
+from webapp.wallets.sizes import input_size
 from webapp.wallets.snapshot import AccountState, OwnedCoin, Snapshot
 
 # The same coins and the same order give the same choice: what was drawn is what is reviewed.
@@ -94,7 +94,7 @@ def purse_of(snapshot: Snapshot, account: AccountState, held: Iterable[Outpoint]
 
 def make_plan(order: Order, purse: Purse, snapshot: Snapshot, rates: RateChoices) -> Plan:
     """Raises FormError."""
-    size = input_size_of(purse.account.account.parsed.derive(Branch.CHANGE, 0))
+    size = input_size(snapshot, purse.account.account.parsed.derive(Branch.CHANGE, 0))
     candidates = [_candidate(coin, size, snapshot) for coin in purse.coins]
     fixed = [payment for payment in order.payments if payment.amount is not None]
     request = Request(
