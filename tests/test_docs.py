@@ -51,14 +51,15 @@ def test_every_command_in_the_documents_exists() -> None:
         tuple(words.split())
         for text in texts
         for words in re.findall(
-            r"satchel ((?:demo|index|web|electrum|check|db|token|user|config)\b[^\n`#|]*)", text
+            r"satchel ((?:demo|index|web|electrum|check|db|token|user|wallet|config)\b[^\n`#|]*)",
+            text,
         )
     }
     assert {words[0] for words in said} >= {"demo", "index", "web", "check", "config"}
     runner = CliRunner()
     for words in said:
         command = [word for word in words if re.fullmatch(r"[a-z]+", word)][
-            : 2 if words[0] in {"db", "token", "user"} else 1
+            : 2 if words[0] in {"db", "token", "user", "wallet"} else 1
         ]
         result = runner.invoke(main, [*command, "--help"])
         assert result.exit_code == 0, words
@@ -80,6 +81,10 @@ def test_every_command_in_the_documents_exists() -> None:
         "user list",
         "user password",
         "user remove",
+        "wallet new",
+        "wallet address",
+        "wallet sign",
+        "wallet verify",
         "config",
     ],
 )
