@@ -20,7 +20,7 @@ COLUMNS: Final = (
     "time", "txid", "label", "received", "sent", "fee", "balance", "height", "unit",
 )  # fmt: skip
 # A cell that begins so is taken for a formula by spreadsheets.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def history_csv(accounts: Database, snapshot: Snapshot, reader: Reader) -> Iterator[str]:
