@@ -10,7 +10,7 @@ from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_from_hex, hash_hex
 from indexer.chain.script import p2wpkh
 from indexer.node.base import NodeUnavailableError, Verdict
-from indexer.queries.transactions import find_pending
+from indexer.queries.transactions import find_pending, is_pending
 from tests.fixtures_clients import LiveChain
 from tests.wallet_people import Person, settle
 from wallet.inspection import inspect, usual_limits
@@ -92,6 +92,11 @@ def errors_of(person: Person, typed: dict[str, Any]) -> dict[str, str]:
         assert f'value="{kept}"' in page.text or not kept
     errors: dict[str, str] = told(answer)["errors"]
     return errors
+
+
+def is_pending_there(live_chain: LiveChain, txid: bytes) -> bool:
+    with live_chain.site.database.read() as index:
+        return is_pending(index, txid)
 
 
 def coin_of(person: Person, value: int) -> str:
@@ -232,7 +237,8 @@ def test_warnings_before_it_is_signed(ann: Person, live_chain: LiveChain) -> Non
     legacy = address_of(bytes.fromhex("76a914" + "07" * 20 + "88ac"), ann.network)
     assert "The change can be told from the payment" in said(form(legacy or ""))
     assert "Addresses are linked" in said(form(payee(live_chain, 4), "0.8"))
-    live_chain.pay(ann.address(index=3), 4 * COIN)
+    coming = live_chain.pay(ann.address(index=3), 4 * COIN)
+    live_chain.wait_for(lambda: is_pending_there(live_chain, coming.txid), "it in the index")
     waiting = said(form(payee(live_chain, 5), "3"))
     assert "Who sent them may still replace that payment" in waiting
 

@@ -17,6 +17,7 @@ from webapp.flow import Flow
 from webapp.limits import costly
 from webapp.live import watch
 from webapp.mempool_cache import current_mempool
+from webapp.topics import wallet_topic
 from webapp.transaction_flow import transaction_flow
 from webapp.wallets import drafts
 from webapp.wallets.amounts import TypedNumberError, read_fee_rate, write_fee_rate
@@ -83,7 +84,7 @@ class TransactionView:
 @login_required
 def show(wallet_id: int, txid: str) -> ResponseReturnValue:
     snapshot = open_wallet(wallet_id)
-    watch(f"tx:{txid}", "tip", "mempool")
+    watch(f"tx:{txid}", "tip", wallet_topic(wallet_id))
     return render_template("wallets/transaction.html", view=_view(snapshot, _txid(txid)))
 
 
@@ -109,7 +110,7 @@ def raise_fee(wallet_id: int, txid: str) -> ResponseReturnValue:
         view = _view(snapshot, wanted)
         return render_template("wallets/transaction.html", view=view), REFUSED
     try:
-        psbt = psbt_of(connection(), raw(), snapshot, raising.raised)
+        psbt = psbt_of(connection(), raw(), required_pulse(), snapshot, raising.raised)
     except RawUnavailableError as error:
         abort(503, str(error))
     replaces = None if raising.way is Way.CHILD else wanted
@@ -182,11 +183,11 @@ def _named(part: PartView, names: dict[str, str]) -> PartView:
 
 def _raising(snapshot: Snapshot, txid: bytes) -> RaiseView | None:
     """What the form says, or would say at first; None where nothing can be done any more."""
-    waiting = find_waiting(connection(), snapshot, txid)
-    if waiting is None or not waiting.ways or snapshot.loading:
-        return None
     with accounts().read() as reading:
         desk = Desk(connection(), reading, snapshot, current_mempool())
+        waiting = find_waiting(connection(), snapshot, txid, desk.held())
+        if waiting is None or not waiting.ways or snapshot.loading:
+            return None
         made = drafts.sent_as(reading, snapshot.wallet.id, txid)
         known = None if made is None else made.form
         raiser = Raiser(connection(), snapshot, waiting, desk.held(), known)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from indexer.chain.encoding import parse_transaction
+from indexer.chain.encoding import Transaction, parse_transaction
 from indexer.chain.network import Network
 from webapp.accounts.schema import draft
 from webapp.wallets.send_form import SendForm, as_json, of_json
@@ -176,9 +176,12 @@ def _bytes(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
 
 
-def spent_by(made: Draft, network: Network) -> frozenset[tuple[bytes, int]]:
-    """The coins that a signed draft spends."""
-    if made.raw is None:
-        return frozenset()
-    inputs = parse_transaction(made.raw, network).inputs
-    return frozenset((each.prev_txid, each.prev_vout) for each in inputs)
+def signed_transactions(
+    connection: Connection, wallet_id: int, network: Network
+) -> tuple[Transaction, ...]:
+    """Those that wait to be sent."""
+    return tuple(
+        parse_transaction(each.raw, network)
+        for each in unfinished(connection, wallet_id)
+        if each.raw is not None
+    )

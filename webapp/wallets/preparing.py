@@ -48,7 +48,7 @@ def prepare(
         own_coins(connection, raw, snapshot, plan.spent),
         outputs,
         chance,
-        locktime=_locktime(pulse),
+        locktime=locktime_of(pulse),
     )
 
 
@@ -69,10 +69,11 @@ def derived(snapshot: Snapshot, coin: OwnedCoin) -> DerivedOutput:
 
 
 def _change(plan: Plan) -> DerivedOutput:
-    state = plan.purse.account
-    return state.account.parsed.derive(Branch.CHANGE, state.change.next_position)
+    account = plan.purse.account.account
+    return account.parsed.derive(Branch.CHANGE, plan.purse.change_position)
 
 
-def _locktime(pulse: Pulse) -> int:
+def locktime_of(pulse: Pulse) -> int:
+    """For a transaction that is made now."""
     age = int(time.time()) - (pulse.tip_time or 0)
     return anti_sniping_locktime(pulse.tip_height, age, chance)

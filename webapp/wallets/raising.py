@@ -11,6 +11,7 @@ from indexer.chain.address import address_of
 from indexer.chain.encoding import Transaction, TxOutput
 from indexer.queries.node import node_info
 from indexer.queries.packages import Package, package
+from indexer.queries.pulse import Pulse
 from indexer.queries.transactions import find_pending
 from indexer.raw import RawSource
 from wallet import bump as rules
@@ -24,7 +25,7 @@ from wallet.psbt_build import Paid, build_psbt
 from webapp.formatting import amount_text
 from webapp.wallets.amounts import write_fee_rate
 from webapp.wallets.orders import FormError
-from webapp.wallets.preparing import chance, derived, own_coins
+from webapp.wallets.preparing import chance, derived, locktime_of, own_coins
 from webapp.wallets.send_form import SendForm, TypedRecipient
 from webapp.wallets.sizes import input_size
 from webapp.wallets.snapshot import AccountState, OwnedCoin, Snapshot
@@ -78,8 +79,10 @@ class Raised:
         return vsize_of(self.weight)
 
 
-def find_waiting(index: Connection, snapshot: Snapshot, txid: bytes) -> Waiting | None:
-    """The wallet's transaction, if it is in the mempool."""
+def find_waiting(
+    index: Connection, snapshot: Snapshot, txid: bytes, held: frozenset[Outpoint]
+) -> Waiting | None:
+    """The wallet's transaction, if it is in the mempool. `held` coins are not to be spent."""
     found = find_pending(index, txid, snapshot.network)
     together = package(index, txid)
     if found is None or together is None:
@@ -94,7 +97,9 @@ def find_waiting(index: Connection, snapshot: Snapshot, txid: bytes) -> Waiting 
         package=together,
         spent=ours if len(ours) == len(spent) else (),
         received=tuple(
-            coin for coin in snapshot.coins if coin.txid == txid and coin.spent_by is None
+            coin
+            for coin in snapshot.coins
+            if coin.txid == txid and coin.spent_by is None and coin.outpoint not in held
         ),
     )
 
@@ -312,7 +317,9 @@ def _any_change(account: AccountState) -> DerivedOutput:
     return account.account.parsed.derive(Branch.CHANGE, 0)
 
 
-def psbt_of(index: Connection, raw: RawSource, snapshot: Snapshot, raised: Raised) -> Psbt:
+def psbt_of(
+    index: Connection, raw: RawSource, pulse: Pulse, snapshot: Snapshot, raised: Raised
+) -> Psbt:
     """Raises RawUnavailableError."""
     typed = {row.to for row in raised.form.recipients}
     return build_psbt(
@@ -320,6 +327,7 @@ def psbt_of(index: Connection, raw: RawSource, snapshot: Snapshot, raised: Raise
         own_coins(index, raw, snapshot, raised.coins),
         [_paid(output, snapshot, typed) for output in raised.outputs],
         chance,
+        locktime=locktime_of(pulse),
     )
 
 

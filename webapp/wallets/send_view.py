@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import Connection, select
 
 from indexer.chain.address import address_of
-from indexer.chain.encoding import hash_hex
+from indexer.chain.encoding import Transaction, hash_hex
 from indexer.chain.network import Network
 from indexer.queries.fee_advice import advise
 from indexer.queries.mempool import MIN_RATE, Mempool
@@ -21,7 +22,7 @@ from webapp.flow import Flow, Strand, draw_flow
 from webapp.formatting import amount_text
 from webapp.transaction_flow import MOST_STRANDS
 from webapp.wallets import drafts
-from webapp.wallets.drafts import Draft, DraftState
+from webapp.wallets.drafts import Draft
 from webapp.wallets.fee_slider import FeeSlider, fee_slider
 from webapp.wallets.labels import all_labels, frozen_coins, labels_for
 from webapp.wallets.orders import FormError, RateChoices, read_order
@@ -116,7 +117,8 @@ class Desk:
         return chosen or max(self.snapshot.accounts, key=lambda each: each.balance.confirmed)
 
     def purse(self, form: SendForm) -> Purse:
-        return purse_of(self.snapshot, self.account(form), self.held())
+        promised = frozenset(output.script for made in self._signed for output in made.outputs)
+        return purse_of(self.snapshot, self.account(form), self.held(), promised)
 
     def plan(self, form: SendForm) -> Plan:
         """Raises FormError."""
@@ -184,12 +186,14 @@ class Desk:
 
     def held(self) -> frozenset[Outpoint]:
         """Coins that are frozen, or that a signed draft spends."""
-        wallet_id = self.snapshot.wallet.id
-        held = frozen_coins(self.accounts, wallet_id)
-        for each in drafts.unfinished(self.accounts, wallet_id):
-            if each.state is DraftState.SIGNED:
-                held |= drafts.spent_by(each, self.snapshot.network)
-        return held
+        spent = ((each.prev_txid, each.prev_vout) for made in self._signed for each in made.inputs)
+        return frozen_coins(self.accounts, self.snapshot.wallet.id) | frozenset(spent)
+
+    @cached_property
+    def _signed(self) -> tuple[Transaction, ...]:
+        return drafts.signed_transactions(
+            self.accounts, self.snapshot.wallet.id, self.snapshot.network
+        )
 
     def _coin_rows(self, purse: Purse) -> tuple[CoinRow, ...]:
         coins = sorted(purse.coins, key=lambda coin: -coin.value)[:COINS_LISTED]

@@ -33,12 +33,15 @@ _SEED: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """What one account has to spend. `held` coins are frozen or in a signed draft."""
+    """What one account has to spend, and where change goes. `held` coins are frozen or in a signed
+    draft."""
 
     account: AccountState
     coins: tuple[OwnedCoin, ...]
     held: frozenset[Outpoint]
     immature: int
+    change_position: int
+    change_script: bytes
 
     @property
     def spendable(self) -> int:
@@ -80,8 +83,12 @@ class Plan:
         return vsize_of(self.selection.weight)
 
 
-def purse_of(snapshot: Snapshot, account: AccountState, held: Iterable[Outpoint]) -> Purse:
-    """The coins of an account that nothing spends yet."""
+def purse_of(
+    snapshot: Snapshot, account: AccountState, held: Iterable[Outpoint], promised: frozenset[bytes]
+) -> Purse:
+    """The coins of an account that nothing spends yet. No change goes to `promised` scripts: those
+    that signed drafts pay."""
+    position, script = _change(snapshot, account, promised)
     own = [coin for coin in snapshot.coins if coin.place.account_id == account.account.id]
     free = [coin for coin in own if coin.spent_by is None]
     return Purse(
@@ -89,7 +96,20 @@ def purse_of(snapshot: Snapshot, account: AccountState, held: Iterable[Outpoint]
         coins=tuple(coin for coin in free if not coin.blocks_to_maturity),
         held=frozenset(held),
         immature=sum(coin.value for coin in free if coin.blocks_to_maturity),
+        change_position=position,
+        change_script=script,
     )
+
+
+def _change(
+    snapshot: Snapshot, account: AccountState, promised: frozenset[bytes]
+) -> tuple[int, bytes]:
+    """The next change address, or a later one within the gap limit that nothing will pay yet."""
+    run = snapshot.owned.run(account.account.id, Branch.CHANGE)
+    scripts = snapshot.owned.wanted.scripts[run.first : run.first + run.count]
+    first = account.change.next_position
+    position = next((at for at in range(first, run.count) if scripts[at] not in promised), first)
+    return position, scripts[position]
 
 
 def make_plan(order: Order, purse: Purse, snapshot: Snapshot, rates: RateChoices) -> Plan:
@@ -102,7 +122,7 @@ def make_plan(order: Order, purse: Purse, snapshot: Snapshot, rates: RateChoices
         payments=tuple(TxOutput(each.amount or 0, each.script) for each in fixed),
         fee_rate=order.fee_rate,
         long_term_rate=min(order.fee_rate, rates.slow),
-        change=ChangeOutput(purse.account.change.next_script, size),
+        change=ChangeOutput(purse.change_script, size),
         chosen=order.coins,
         frozen=purse.held,
     )
