@@ -118,7 +118,7 @@ def test_a_page_stays_with_its_address_when_that_is_paid(live_site: Site) -> Non
     text = receive(emma, pinned)
     assert shown(text)[1] == 0
     assert "This address has been used" in text
-    assert "waits to be confirmed" in text
+    assert "Not confirmed yet" in text
     assert shown(receive(emma)) == (emma.address(index=1), 1)
     economy = Economy(embedded(live_site))
     economy.resume()
@@ -126,7 +126,7 @@ def test_a_page_stays_with_its_address_when_that_is_paid(live_site: Site) -> Non
     live_site.step()
     text = receive(emma, pinned)
     assert "This address has been used" in text
-    assert "waits to be confirmed" not in text
+    assert "Not confirmed yet" not in text
 
 
 def test_what_is_anothers_is_not_there(demo_site: Site) -> None:
