@@ -1,4 +1,4 @@
-// Answers calls of the signing worker for the Python tests: JSON lists in and out, where "12n" is
+// Answers calls of the signing worker for the Python tests: a line of JSON in, a line out, where "12n" is
 // a bigint. The worker's own code, on Node.js.
 import { bundle } from "./bundle.mjs";
 

@@ -175,6 +175,6 @@ export const answers: Answers = {
     if (message.length > MESSAGE_MAXIMUM || LONE_SURROGATE.test(message)) {
       refuse("malformed_request", { field: "message" });
     }
-    return { signature: signMessage(account, leaf, message) };
+    return { signature: signMessage(account.purpose, account.network, leaf, message) };
   },
 };

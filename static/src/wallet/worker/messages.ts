@@ -3,8 +3,10 @@ import { base64 } from "@scure/base";
 import { schnorr } from "@noble/curves/secp256k1.js";
 import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
+import type { Network } from "../networks";
+import type { Purpose } from "../protocol";
 import { type Bytes, compactSize, hash160, hash256, withLength } from "./bytes";
-import type { Account, Leaf } from "./keychain";
+import type { Leaf } from "./keychain";
 import { p2pkhScript } from "./scripts";
 import { SignatureHashes } from "./sighash";
 import { signEcdsa, signRecoverable, signSchnorr, tweakedKey } from "./signing";
@@ -29,30 +31,35 @@ export function messageTransactions(message: string, script: Bytes) {
   return { toSpend, toSign };
 }
 
-function witnessOf(account: Account, leaf: Leaf, hashes: SignatureHashes): Bytes[] {
+function witnessOf(purpose: Purpose, leaf: Leaf, hashes: SignatureHashes): Bytes[] {
   const { privateKey, publicKey } = leaf;
-  if (account.purpose === 86) {
+  if (purpose === 86) {
     return [signSchnorr(hashes.taproot(0), tweakedKey(privateKey, publicKey))];
   }
   return [signEcdsa(hashes.segwit(0, p2pkhScript(hash160(publicKey))), privateKey), publicKey];
 }
 
-function signSimple(account: Account, leaf: Leaf, message: string): Bytes {
+function signSimple(purpose: Purpose, leaf: Leaf, message: string): Bytes {
   const { toSign } = messageTransactions(message, leaf.script);
   const spent: Output = { amount: 0n, script: leaf.script };
-  const witness = witnessOf(account, leaf, new SignatureHashes(toSign, [spent]));
+  const witness = witnessOf(purpose, leaf, new SignatureHashes(toSign, [spent]));
   return concatBytes(compactSize(witness.length), ...witness.map(withLength));
 }
 
-function signLegacy(account: Account, leaf: Leaf, message: string): Bytes {
-  const magic = utf8ToBytes(`${account.network.messageCoin} Signed Message:\n`);
+function signLegacy(network: Network, leaf: Leaf, message: string): Bytes {
+  const magic = utf8ToBytes(`${network.messageCoin} Signed Message:\n`);
   const digest = hash256(concatBytes(withLength(magic), withLength(utf8ToBytes(message))));
   const [recovery = 0, ...signature] = signRecoverable(digest, leaf.privateKey);
   return Uint8Array.of(COMPRESSED + recovery, ...signature);
 }
 
 /** Base64, without the prefix of BIP322's latest text, which wallets of today do not know. */
-export function signMessage(account: Account, leaf: Leaf, message: string): string {
-  const sign = account.purpose === 44 ? signLegacy : signSimple;
-  return base64.encode(sign(account, leaf, message));
+export function signMessage(
+  purpose: Purpose,
+  network: Network,
+  leaf: Leaf,
+  message: string,
+): string {
+  const isLegacy = purpose === 44;
+  return base64.encode(isLegacy ? signLegacy(network, leaf, message) : signSimple(purpose, leaf, message));
 }
