@@ -17,11 +17,16 @@ async function vaultOf(fingerprint: string): Promise<VaultEntry> {
   return vault;
 }
 
-/** The worker tells no number of words, but which positions there are. */
+const counts = new WeakMap<Signer, number>();
+
+/** The worker tells no number of words, but which positions there are; each try counts as one. */
 async function wordCount(signer: Signer): Promise<number> {
+  const known = counts.get(signer);
+  if (known) return known;
   for (const count of [...WORD_COUNTS].reverse()) {
     try {
       await signer.ask("checkWords", { positions: [count], words: [""] });
+      counts.set(signer, count);
       return count;
     } catch (error) {
       if (!(error instanceof RefusalError) || error.code !== "position_wrong") throw error;

@@ -80,9 +80,11 @@ function showProblem(form: HTMLElement, error: unknown): void {
 
 function showAt(form: HTMLElement, field: string, sentence: string): void {
   const input = form.querySelector<HTMLElement>(`[name="${CSS.escape(field)}"]`);
-  if (!input || !document.getElementById(`${input.id}-error`)) return showBelow(form, sentence);
+  const place = document.getElementById(`${input?.id || field}-error`);
+  if (!input || !place) return showBelow(form, sentence);
   input.closest("details")?.setAttribute("open", "");
-  showFault(input, sentence);
+  place.textContent = sentence;
+  input.setAttribute("aria-invalid", "true");
   input.focus();
 }
 
