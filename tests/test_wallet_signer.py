@@ -5,11 +5,14 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from indexer.chain.encoding import Transaction, TxOutput, encode_output
 from indexer.chain.network import get_network
 from indexer.chain.script import p2tr, p2wpkh
 from tests.wallet_spender import Spender, made_up_coin
+from wallet.builder import REPLACEABLE
 from wallet.descriptor import DerivedOutput
 from wallet.inspection import Inspected, Limits, Refusal, RefusedError, inspect, usual_limits
 from wallet.keys import Branch, KeyNode, Purpose
@@ -57,7 +60,7 @@ def _inspect(psbt: Psbt, limits: Limits = LIMITS) -> Inspected:
     """As it comes in: read again from its text."""
     read = parse_psbt(psbt.base64, REGTEST)
     return inspect(
-        read, ANN.keys, limits, payments=[PAYMENT], locktime=LOCKTIME, sequence=0xFFFFFFFD
+        read, ANN.keys, limits, payments=[PAYMENT], locktime=LOCKTIME, sequence=REPLACEABLE
     )
 
 
@@ -271,6 +274,39 @@ def test_each_mutant_is_refused_with_its_reason(name: str) -> None:
 def test_the_mutants_cover_each_refusal() -> None:
     by_rate = {Refusal.FEE_RATE}  # tested by itself below
     assert {code for code, _ in MUTANTS.values()} | by_rate == set(Refusal)
+
+
+HONEST = {purpose: _psbt(purpose=purpose) for purpose in Purpose}
+_OUTPOINTS = {purpose: [each[:2] for each in psbt.tx.inputs] for purpose, psbt in HONEST.items()}
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(Purpose), st.data())
+def test_what_still_passes_after_any_change_of_bytes_is_still_honest(
+    purpose: Purpose, data: st.DataObject
+) -> None:
+    raw = bytearray(HONEST[purpose].serialize())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(5, len(raw) - 1))
+        raw[at] = data.draw(st.integers(0, 255))
+    try:
+        read = parse_psbt(bytes(raw), REGTEST)
+        inspected = inspect(
+            read, ANN.keys, LIMITS, payments=[PAYMENT], locktime=LOCKTIME, sequence=REPLACEABLE
+        )
+    except (PsbtError, RefusedError):
+        return
+    honest = HONEST[purpose]
+    transaction = extract(finalise(sign(inspected, ANN.keys)))
+    same = [read.spent(number) == honest.spent(number) for number in range(2)]
+    if not all(same) or [each[:2] for each in read.tx.inputs] != _OUTPOINTS[purpose]:
+        assert purpose is Purpose.P2TR  # whose signature covers what is spent: it is void
+        return
+    assert transaction.outputs[0] == PAYMENT
+    assert transaction.outputs[1].script == honest.tx.outputs[1].script
+    fee = 100_000 - sum(output.value for output in transaction.outputs)
+    assert inspected.fee == fee
+    assert 0 <= fee <= PAYMENT.value // 4
 
 
 def test_a_fee_rate_far_above_any_is_refused_unless_wanted() -> None:
