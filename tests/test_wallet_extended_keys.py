@@ -1,5 +1,8 @@
 """Extended keys: BIP32's vectors by public derivation, every prefix, what is refused and how."""
 
+import json
+from pathlib import Path
+
 import pytest
 from bip_utils import Base58Encoder, Bip32KeyNetVersions, Bip32Slip10Secp256k1
 from hypothesis import given
@@ -16,6 +19,7 @@ from wallet.extended_keys import (
 )
 from wallet.keys import KeyNode, Purpose, purposes_of
 
+VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
 MAIN = get_network("bitcoin-main")
 SEED_1 = "000102030405060708090a0b0c0d0e0f"
 SEED_2 = (
@@ -190,6 +194,8 @@ def test_purposes_follow_the_scripts_of_a_chain() -> None:
 
 def _private_texts() -> list[str]:
     texts = [XPRV, XPRV[:-1] + "1", WIF]
+    vectors = json.loads((VECTORS / "core_key_io_valid.json").read_text())
+    texts += [text for text, _, about in vectors if about["isPrivkey"]]
     payload = bytes(41) + b"\x00" * 32 + b"\x01"
     for network in NETWORKS.values():
         prefixes = key_prefixes(network)
