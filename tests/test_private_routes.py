@@ -272,11 +272,11 @@ def test_lists_show_ones_own_alone(neighbours: Neighbours) -> None:
 def test_too_much_at_once_is_refused(neighbours: Neighbours) -> None:
     """Of every view, those that look at no body too; and by each that does, far less."""
     before = neighbours.rows()
-    length = {"Content-Length": str(LARGEST_BODY + 1)}
+    length = {"CONTENT_LENGTH": str(LARGEST_BODY + 1)}
     for each in private_requests(neighbours.app, neighbours.values):
         if each.method not in {"GET", "HEAD"}:
             response = neighbours.ann.open(
-                each.path, method=each.method, headers=SAME_SITE | length
+                each.path, method=each.method, headers=SAME_SITE, environ_overrides=length
             )
             assert response.status_code == 413, each
     for path in ("/account/password", "/wallets/new/watch"):
