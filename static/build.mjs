@@ -48,6 +48,7 @@ const result = await build({
   charset: "utf8",
   metafile: true,
   write: false,
+  preserveSymlinks: true, // or names would depend on where node_modules is
 });
 
 await mkdir(dist, { recursive: true });
