@@ -14,6 +14,7 @@ from indexer.chain.encoding import Transaction, TxOutput, parse_transaction
 from indexer.database import Database
 from indexer.node.base import MempoolEntry
 from indexer.queries.pulse import read_pulse
+from indexer.queries.script_sets import confirmed_coins
 from tests.fixtures_scripted_index import Account as Truth
 from tests.fixtures_scripted_index import ScriptedIndex
 from tests.scripted_node import COIN, script_of, spend
@@ -238,7 +239,9 @@ def test_balances_by_account_and_maturity(household: Household) -> None:
         (entry,) = Reader(opener.index, snapshot, wanted).confirmed()
     assert (entry.received, entry.balance) == (900, 900)
     network = household.index.node.network
-    coin = replace(snapshot.settled.coins[0], is_coinbase=True)
+    with household.opener() as opener:
+        coin = confirmed_coins(opener.index, snapshot.owned.wanted)[0]
+    coin = replace(coin, is_coinbase=True)
     for missing in (1, 0):
         tip = (coin.height or 0) + network.coinbase_maturity - 1 - missing
         assert owned_coin(coin, snapshot.owned, network, tip).blocks_to_maturity == missing

@@ -23,7 +23,6 @@ from indexer.queries.script_sets import (
     confirmed_lines,
     movements,
     pending,
-    with_spenders,
 )
 from wallet.keys import Branch
 from webapp.accounts.context import accounts as account_database
@@ -38,8 +37,11 @@ from webapp.wallets.snapshot import (
     Settled,
     Snapshot,
     account_state,
-    balances_by_account,
+    marked,
     owned_coin,
+    pending_balances,
+    settled_balances,
+    sum_balances,
 )
 from webapp.wallets.store import Account, Wallet, accounts_of, keep_scripts
 
@@ -47,7 +49,7 @@ EXTENSION = "satchel-wallets"
 SCRIPTS_PER_REQUEST = 2000  # derived at most while one page is made
 CHART_POINTS = 300
 KEPT_ROWS = 3_000_000  # of scripts and movements, some 60 bytes each
-NOTHING_SETTLED = Settled(Movements(), make_ledger(Movements()), (), ())
+NOTHING_SETTLED = Settled(Movements(), make_ledger(Movements()), (), {}, frozenset(), ())
 NOTHING_PENDING = PendingSet()
 
 
@@ -151,34 +153,48 @@ class Opener:
         ledger = make_ledger(moved)
         rows = ledger.sample(CHART_POINTS)
         lines = confirmed_lines(self.index, [ledger.tx_ids[row] for row in rows])
-        chart = tuple(
-            ChartPoint(lines[ledger.tx_ids[row]].time, ledger.balances[row]) for row in rows
-        )
-        return Settled(moved, ledger, confirmed_coins(self.index, owned.wanted), chart)
-
-    def _snapshot(self, wallet: Wallet, accounts: Sequence[Account], kept: Kept) -> Snapshot:
-        owned, waiting = kept.owned, kept.pending
         coins = tuple(
             owned_coin(coin, owned, self.network, self.pulse.tip_height)
-            for coin in (*with_spenders(kept.settled.coins, waiting.spends), *waiting.coins)
+            for coin in confirmed_coins(self.index, owned.wanted)
         )
-        used = frozenset(kept.settled.movements.places) | {each.place for each in waiting.movements}
-        balances = balances_by_account(coins, waiting, owned)
+        return Settled(
+            movements=moved,
+            ledger=ledger,
+            coins=coins,
+            balances=settled_balances(coins),
+            used=frozenset(moved.places),
+            chart=tuple(
+                ChartPoint(lines[ledger.tx_ids[row]].time, ledger.balances[row]) for row in rows
+            ),
+        )
+
+    def _snapshot(self, wallet: Wallet, accounts: Sequence[Account], kept: Kept) -> Snapshot:
+        owned, settled, waiting = kept.owned, kept.settled, kept.pending
+        tip_height = self.pulse.tip_height
+        fresh = (owned_coin(coin, owned, self.network, tip_height) for coin in waiting.coins)
+        used = settled.used, frozenset(each.place for each in waiting.movements)
+        parts = settled.balances, pending_balances(waiting, owned)
         return Snapshot(
             wallet=wallet,
             network=self.network,
-            tip_height=self.pulse.tip_height,
+            tip_height=tip_height,
             chain_generation=self.pulse.chain_generation,
             mempool_generation=self.pulse.mempool_generation,
             loading=self.pulse.loading,
             owned=owned,
-            settled=kept.settled,
+            settled=settled,
             pending=waiting,
             accounts=tuple(
-                account_state(each, wallet, owned, used, balances.get(each.id, Balance()))
+                account_state(
+                    each,
+                    wallet,
+                    owned,
+                    used,
+                    sum_balances(part.get(each.id, Balance()) for part in parts),
+                )
                 for each in accounts
             ),
-            coins=coins,
+            coins=(*marked(settled.coins, waiting.spends), *fresh),
         )
 
     def _scan_on(self, snapshot: Snapshot) -> bool:

@@ -1,7 +1,8 @@
 """All that a wallet's pages show of it at one moment of the chain and the mempool."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from indexer.chain.network import Network
 from indexer.queries.script_sets import Movements, PendingMovement, PendingSet, SetCoin
@@ -77,11 +78,14 @@ class ChartPoint:
 
 @dataclass(frozen=True)
 class Settled:
-    """What only a block changes. `coins` say nothing of the mempool."""
+    """What only a block changes. `coins` say nothing of the mempool; `balances` are by account,
+    `used` places in the wallet's set of scripts."""
 
     movements: Movements
     ledger: Ledger
-    coins: tuple[SetCoin, ...]
+    coins: tuple[OwnedCoin, ...]
+    balances: Mapping[int, Balance]
+    used: frozenset[int]
     chart: tuple[ChartPoint, ...]  # oldest first, the last transaction among them
 
 
@@ -146,18 +150,17 @@ def sum_balances(balances: Iterable[Balance]) -> Balance:
     return Balance(confirmed, pending, immature)
 
 
-def last_used(run: Run, used: frozenset[int]) -> int | None:
+def last_used(run: Run, *used: frozenset[int]) -> int | None:
     """The last position of a branch that was ever paid. `used` are places in the wallet's set."""
     for place in range(run.first + run.count - 1, run.first - 1, -1):
-        if place in used:
+        if any(place in each for each in used):
             return place - run.first
     return None
 
 
 def branch_state(
-    owned: OwnedScripts, run: Run, used: frozenset[int], gap_limit: int, offered: int
+    owned: OwnedScripts, run: Run, last: int | None, gap_limit: int, offered: int
 ) -> BranchState:
-    last = last_used(run, used)
     first_unused = 0 if last is None else last + 1
     position = min(max(first_unused, offered), run.count - 1)
     return BranchState(
@@ -171,17 +174,16 @@ def account_state(
     account: Account,
     wallet: Wallet,
     owned: OwnedScripts,
-    used: frozenset[int],
+    used: tuple[frozenset[int], ...],
     balance: Balance,
 ) -> AccountState:
-    runs = {branch: owned.run(account.id, branch) for branch in Branch}
+    receive, change = (owned.run(account.id, branch) for branch in Branch)
+    gap, offered = wallet.gap_limit, account.next_receive
     return AccountState(
         account,
         balance,
-        branch_state(
-            owned, runs[Branch.RECEIVE], used, wallet.gap_limit, offered=account.next_receive
-        ),
-        branch_state(owned, runs[Branch.CHANGE], used, wallet.gap_limit, offered=0),
+        branch_state(owned, receive, last_used(receive, *used), gap, offered),
+        branch_state(owned, change, last_used(change, *used), gap, 0),
     )
 
 
@@ -203,19 +205,31 @@ def owned_coin(coin: SetCoin, owned: OwnedScripts, network: Network, tip_height:
     )
 
 
-def balances_by_account(
-    coins: Iterable[OwnedCoin], pending: PendingSet, owned: OwnedScripts
-) -> dict[int, Balance]:
-    """Of each account that holds or moves anything."""
-    found: dict[int, Balance] = {}
-
-    def add(account_id: int, change: Balance) -> None:
-        found[account_id] = sum_balances((found.get(account_id, Balance()), change))
-
+def marked(
+    coins: Iterable[OwnedCoin], spends: Mapping[tuple[bytes, int], bytes]
+) -> Iterator[OwnedCoin]:
+    """The coins, with who spends them in the mempool."""
     for coin in coins:
-        if coin.height is not None:
-            immature = coin.value if coin.blocks_to_maturity else 0
-            add(coin.place.account_id, Balance(coin.value - immature, 0, immature))
+        spender = spends.get(coin.outpoint)
+        yield coin if spender is None else replace(coin, spent_by=spender)
+
+
+def settled_balances(coins: Iterable[OwnedCoin]) -> dict[int, Balance]:
+    """By account, of those that hold anything confirmed."""
+    confirmed: Counter[int] = Counter()
+    immature: Counter[int] = Counter()
+    for coin in coins:
+        kind = immature if coin.blocks_to_maturity else confirmed
+        kind[coin.place.account_id] += coin.value
+    return {
+        account_id: Balance(confirmed[account_id], 0, immature[account_id])
+        for account_id in confirmed | immature
+    }
+
+
+def pending_balances(pending: PendingSet, owned: OwnedScripts) -> dict[int, Balance]:
+    """By account, of those that the mempool would change."""
+    changes: Counter[int] = Counter()
     for each in pending.movements:
-        add(owned.run_at(each.place).account_id, Balance(0, each.received - each.sent, 0))
-    return found
+        changes[owned.run_at(each.place).account_id] += each.received - each.sent
+    return {account_id: Balance(0, change, 0) for account_id, change in changes.items()}
