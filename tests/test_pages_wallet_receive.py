@@ -102,6 +102,8 @@ def test_new_addresses_until_the_gap_limit(demo_site: Site) -> None:
     text = receive(dora)
     assert shown(text)[1] == 19
     assert dora.address(index=7) in text  # among those that wait
+    post(dora, "/labels", type="addr", ref=dora.address(index=7), label="Rent <b>")
+    assert "Rent &lt;b&gt;" in receive(dora)
     assert shown(receive(dora, "?position=7")) == (dora.address(index=7), 7)
     assert dora.client.get(dora.path("/receive?position=20")).status_code == 404
     assert dora.client.get(dora.path("/receive?account=999999")).status_code == 404

@@ -40,17 +40,15 @@ class RequestForm:
 
 @dataclass(frozen=True, slots=True)
 class ReceivePage:
-    """What the template shows. `path` is that of an account whose path is not the usual one.
-
-    `at_limit`: a new address was asked for, and refused.
-    """
+    """What the template shows. `notes`: address -> its label. `path` is that of an account whose
+    path is not the usual one. `at_limit`: a new address was asked for, and refused."""
 
     snapshot: Snapshot
     place: ReceivePlace
     form: RequestForm
     uri: str
     qr: QrDrawing
-    note: str | None
+    notes: dict[str, str]
     path: str | None
     at_limit: bool
 
@@ -122,16 +120,16 @@ def _render(
 ) -> ResponseReturnValue:
     asked, form = _read(place.address, form)
     account = place.state.account
-    named = (LabelType.ADDR, place.address)
+    named = [place.address, *(each.address for each in place.waiting)]
     with accounts().read() as reading:
-        note = labels_for(reading, snapshot.wallet.id, [named]).get(named)
+        found = labels_for(reading, snapshot.wallet.id, [(LabelType.ADDR, each) for each in named])
     page = ReceivePage(
         snapshot,
         place,
         form,
         write_uri(asked, network()),
         draw_qr(write_uri(asked, network(), for_qr=True)),
-        note,
+        {ref: label for (_type, ref), label in found.items()},
         write_path(account.parsed.keys[0].origin) if account.account_index is None else None,
         at_limit,
     )
