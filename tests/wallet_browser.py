@@ -126,6 +126,7 @@ class WalletUser:
         for number, position in enumerate(self.asked_positions()):
             self.page.locator(f"#check-{number}").fill(words[position - 1])
         self.page.get_by_role("button", name="Check", exact=True).click()
+        self.page.locator("#password").wait_for()
 
     def asked_positions(self) -> list[int]:
         shown = self.page.locator("[data-form=check] [data-position]").all_text_contents()
