@@ -37,6 +37,7 @@ from webapp.wallets.send_view import Desk
 from webapp.wallets.snapshot import Snapshot
 
 REFUSED = 400
+RATE_STEP = 10  # per 1000 vbytes: what is suggested has two decimals
 
 blueprint = Blueprint("wallet_transaction", __name__)
 
@@ -192,7 +193,8 @@ def _raising(snapshot: Snapshot, txid: bytes) -> RaiseView | None:
         known = None if made is None else made.form
         raiser = Raiser(connection(), snapshot, waiting, desk.held(), known)
         now = -(-waiting.fee * 1000 // waiting.transaction.vsize)
-        suggested = write_fee_rate(max(desk.rates.fast, now + desk.rates.minimum))
+        least = max(desk.rates.fast, now + desk.rates.minimum)
+        suggested = write_fee_rate(-(-least // RATE_STEP) * RATE_STEP)
     way = next((each for each in waiting.ways if each == request.form.get("way")), waiting.ways[0])
     rate = request.form.get("rate", suggested)
     try:
