@@ -35,7 +35,8 @@ export interface ReadTransaction extends Transaction {
   txid: Bytes; // wire order
 }
 
-const SEGWIT_FLAG = 1;
+const WITNESS = 1;
+const MWEB = 8; // Litecoin's: in a block only the HogEx has it, with nothing behind it
 const INPUT_LEAST = 41;
 const OUTPUT_LEAST = 9;
 
@@ -60,17 +61,19 @@ function readMany<Item>(reader: Reader, least: number, read: (reader: Reader) =>
 export function readTransaction(raw: Bytes): ReadTransaction {
   const reader = new Reader(raw);
   const version = reader.uint32();
-  const hasWitness = raw[4] === 0 && raw[5] !== 0 && reader.left > 2;
-  if (hasWitness && reader.take(2)[1] !== SEGWIT_FLAG) {
-    throw new EncodingError("a transaction with an unknown flag");
+  const isExtended = raw[4] === 0 && raw[5] !== 0 && reader.left > 2;
+  const flags = isExtended ? (reader.take(2)[1] ?? 0) : 0;
+  if ((flags & ~(WITNESS | MWEB)) !== 0) {
+    throw new EncodingError(`a transaction with unknown flags ${flags}`);
   }
   const start = reader.offset;
   const inputs = readMany(reader, INPUT_LEAST, readInput);
   const outputs = readMany(reader, OUTPUT_LEAST, readOutput);
   const end = reader.offset;
-  if (hasWitness) {
+  if (flags & WITNESS) {
     for (const _ of inputs) readMany(reader, 1, (each) => each.withLength());
   }
+  if (flags & MWEB && reader.byte() !== 0) throw new EncodingError("a transaction with MWEB data");
   const locktime = reader.uint32();
   reader.end();
   const body = raw.subarray(start, end);
