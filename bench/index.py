@@ -34,7 +34,7 @@ from indexer.sync.drafting import BATCH_ROWS
 from indexer.sync.indexer import Indexer
 
 APPENDED = ("block", "tx", "output", "input")
-AGGREGATED = ("utxo", "script")
+AGGREGATED = ("script", "script_coin", "script_spend")
 TABLES = APPENDED + AGGREGATED
 MEGABYTE = 1_000_000
 

@@ -17,12 +17,6 @@ class TxFlag(IntFlag):
     HOGEX = 16  # the integrating transaction that ends an MWEB block
 
 
-def txid_key(txid: bytes) -> int:
-    """The first 8 bytes of a txid as a signed 64-bit integer."""
-    key: int = _int64(txid)[0]
-    return key
-
-
 def script_hash(script: bytes) -> bytes:
     """SHA-256 of a scriptPubKey; reversed it is the scripthash of the Electrum protocol."""
     return sha256(script).digest()
@@ -30,5 +24,10 @@ def script_hash(script: bytes) -> bytes:
 
 def script_key(script: bytes) -> int:
     """The first 8 bytes of the script's hash as a signed 64-bit integer."""
-    key: int = _int64(sha256(script).digest())[0]
+    return script_hash_key(sha256(script).digest())
+
+
+def script_hash_key(script_hash: bytes) -> int:
+    """The key of a script that is known by its hash."""
+    key: int = _int64(script_hash)[0]
     return key

@@ -15,9 +15,8 @@ from indexer.chain.encoding import (
     parse_transaction,
 )
 from indexer.chain.network import Network
-from indexer.keys import txid_key
 from indexer.node.base import Node, NodeError
-from indexer.schema import block, raw_block, tx
+from indexer.schema import block, has_txid, raw_block, tx
 
 HEADER_SIZE = 80
 COUNT_SIZES = ((0xFD, 1), (0x10000, 3))  # of a varint below each limit; 5 above
@@ -124,24 +123,25 @@ class RawSource:
         if self.network.auxpow:
             return None  # the header's length is not known without parsing it
         row = connection.execute(
-            select(block.c.first_tx_id, block.c.tx_count).where(block.c.hash == block_hash)
+            select(block.c.first_tx_id, block.c.next_tx_id, block.c.tx_count).where(
+                block.c.hash == block_hash
+            )
         ).first()
         if row is None:
             return None
-        low = row.first_tx_id + first
         wanted = connection.execute(
-            select(tx.c.txid, tx.c.size)
-            .where(
-                tx.c.tx_id >= low, tx.c.tx_id < row.first_tx_id + min(first + count, row.tx_count)
-            )
+            select(tx.c.tx_id, tx.c.txid, tx.c.size)
+            .where(tx.c.tx_id >= row.first_tx_id, tx.c.tx_id < row.next_tx_id)
+            .where(tx.c.position >= first)
             .order_by(tx.c.tx_id)
+            .limit(count)
         ).all()
         raw = self._bytes_of(
             connection,
             block_hash,
             row.first_tx_id,
             row.tx_count,
-            low,
+            wanted[0].tx_id if wanted else row.next_tx_id,
             sum(each.size for each in wanted),
         )
         if raw is None:
@@ -179,9 +179,7 @@ class RawSource:
             select(tx.c.txid, func.substr(raw_block.c.raw, start, tx.c.size).label("raw"))
             .join(block, block.c.height == tx.c.height)
             .join(raw_block, raw_block.c.hash == block.c.hash)
-            .where(
-                tx.c.txid_key.in_([txid_key(txid) for txid in places]), tx.c.txid.in_(list(places))
-            )
+            .where(has_txid(places.keys()))
         )
         found = {}
         for txid, raw in rows:
@@ -230,7 +228,7 @@ class RawSource:
         row = connection.execute(
             select(block.c.first_tx_id, block.c.tx_count, tx.c.tx_id, tx.c.size)
             .join(tx, tx.c.height == block.c.height)
-            .where(tx.c.txid_key == txid_key(txid), tx.c.txid == txid)
+            .where(has_txid([txid]))
             .where(block.c.hash == block_hash)
         ).first()
         if row is None:

@@ -1,14 +1,22 @@
 """The SQL tables of one network's index, the same on SQLite and PostgreSQL.
 
 Hashes are 32 bytes in wire order (reversed for display). Amounts are integers in the smallest
-unit. Times are seconds since 1970 UTC. Ids are dense and in chain order, so that a larger id is
-a later object and a reorganisation deletes what lies above one id.
+unit. Times are seconds since 1970 UTC.
+
+Ids rise in chain order, so that a larger id is a later object and a reorganisation deletes what
+lies above one id. A transaction takes as many ids as it has inputs or outputs, whichever are
+more, and is known by the first: its outputs are `tx_id + vout`, its inputs `tx_id + vin`, and
+what an id belongs to is the transaction with the largest tx_id that is not above it (`tx_of`).
 """
+
+from collections.abc import Collection
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Float,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -16,9 +24,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
+    func,
+    literal_column,
+    select,
 )
 
 metadata = MetaData()
+
+BUSY_OUTPUTS = 16  # a script with more of them is busy
+TXID_PREFIX_SIZE = 8  # bytes
 
 # SQLite makes a rowid alias only of a column declared INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -35,8 +50,10 @@ block = Table(
     Column("size", Integer, nullable=False),
     Column("weight", Integer, nullable=False),
     Column("first_tx_id", BigInteger, nullable=False),
-    Column("first_output_id", BigInteger, nullable=False),
-    Column("first_input_id", BigInteger, nullable=False),
+    Column("next_tx_id", BigInteger, nullable=False),  # the first id behind the block's
+    Column("chain_tx_count", BigInteger, nullable=False),  # up to this block and with it
+    Column("chain_output_count", BigInteger, nullable=False),
+    Column("chain_input_count", BigInteger, nullable=False),
     Column("output_value", BigInteger, nullable=False),  # of all but the coinbase
     Column("coinbase_value", BigInteger, nullable=False),
     Column("fees", BigInteger, nullable=False),
@@ -49,58 +66,58 @@ tx = Table(
     metadata,
     Column("tx_id", Id, primary_key=True, autoincrement=False),
     Column("txid", LargeBinary, nullable=False),
-    Column("txid_key", BigInteger, nullable=False),  # keys.txid_key: compare txid as well
     Column("height", Integer, nullable=False),
-    Column("first_output_id", BigInteger, nullable=False),
-    Column("first_input_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),  # in its block
     Column("output_count", Integer, nullable=False),
     Column("input_count", Integer, nullable=False),  # 0 for a coinbase
-    Column("output_value", BigInteger, nullable=False),
     Column("fee", BigInteger, nullable=False),  # 0 for a coinbase
     Column("size", Integer, nullable=False),
     Column("weight", Integer, nullable=False),
     Column("flags", SmallInteger, nullable=False),  # keys.TxFlag
-    Index("tx_by_key", "txid_key"),
 )
+
+
+def txid_prefix_of(transactions: FromClause) -> ColumnElement[bytes]:
+    """What the index tx_by_prefix holds in place of txids, written as the index has it."""
+    return func.substr(
+        transactions.c.txid,
+        literal_column("1"),
+        literal_column(str(TXID_PREFIX_SIZE)),
+        type_=LargeBinary,
+    )
+
+
+Index("tx_by_prefix", txid_prefix_of(tx))
 
 output = Table(
     "output",
     metadata,
-    Column("output_id", Id, primary_key=True, autoincrement=False),  # first_output_id + vout
-    Column("tx_id", BigInteger, nullable=False),
+    Column("output_id", Id, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
     Column("script_key", BigInteger, nullable=False),  # keys.script_key: compare script as well
     Column("script", LargeBinary, nullable=False),
-    Index("output_by_script", "script_key", "tx_id"),
+    # Each entry of SQLite's ends with the row's id, so that they are in the order of both.
+    Index("output_by_script", "script_key").ddl_if(dialect="sqlite"),
+    Index("output_by_script_and_id", "script_key", "output_id").ddl_if(dialect="postgresql"),
 )
 
 # An input is the spend of an output. A coinbase has no row here.
 input_ = Table(
     "input",
     metadata,
-    Column("input_id", Id, primary_key=True, autoincrement=False),  # first_input_id + vin
-    Column("tx_id", BigInteger, nullable=False),
+    Column("input_id", Id, primary_key=True, autoincrement=False),
     Column("output_id", BigInteger, nullable=False),  # the prevout
-    Column("script_key", BigInteger, nullable=False),  # of the prevout
-    Column("value", BigInteger, nullable=False),  # of the prevout
     Index("input_by_output", "output_id"),
-    Index("input_by_script", "script_key", "tx_id"),
 )
 
-# Outputs that can still be spent, so that a busy address lists its coins at the cost of a page.
-utxo = Table(
-    "utxo",
-    metadata,
-    Column("script_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("output_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("value", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
+# What would take too long to gather when it is asked for. Few scripts have more than BUSY_OUTPUTS
+# outputs, and only these have rows here and in the two tables below; of all others output and
+# input say everything at once.
 script = Table(
     "script",
     metadata,
-    Column("script_key", Id, primary_key=True, autoincrement=False),
+    Column("script_id", Id, primary_key=True, autoincrement=False),  # of its first output
+    Column("script_key", BigInteger, nullable=False),
     Column("tx_count", BigInteger, nullable=False),  # distinct transactions that pay or spend it
     Column("output_count", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False),
@@ -108,10 +125,26 @@ script = Table(
     Column("sent", BigInteger, nullable=False),
     Column("unspent_count", BigInteger, nullable=False),
     Column("unspent", BigInteger, nullable=False),
-    Column("first_tx_id", BigInteger, nullable=False),
     Column("last_tx_id", BigInteger, nullable=False),
-    # 1: two scripts share this key (2^32 work), so the sums hold both and must be recomputed.
-    Column("ambiguous", SmallInteger, nullable=False, default=0),
+    Index("script_by_key", "script_key"),
+)
+
+# A busy script's outputs that can still be spent.
+script_coin = Table(
+    "script_coin",
+    metadata,
+    Column("script_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("output_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# The inputs that spend a busy script's outputs.
+script_spend = Table(
+    "script_spend",
+    metadata,
+    Column("script_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("input_id", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 # Whole blocks, kept when the node cannot serve them to another process (the embedded engine)
@@ -218,3 +251,15 @@ state = Table(
     Column("fee_estimates", Text),  # JSON: {"blocks": sat per 1000 vbytes}
     Column("heartbeat_at", BigInteger),  # the indexer is alive
 )
+
+
+def tx_of(item_id: ColumnElement[int]) -> ColumnElement[int]:
+    """The tx_id of the transaction that an output_id or an input_id belongs to."""
+    owner = tx.alias("owner")
+    return select(func.max(owner.c.tx_id)).where(owner.c.tx_id <= item_id).scalar_subquery()
+
+
+def has_txid(txids: Collection[bytes]) -> ColumnElement[bool]:
+    """Of a row of tx: its txid is one of these."""
+    prefixes = {txid[:TXID_PREFIX_SIZE] for txid in txids}
+    return and_(txid_prefix_of(tx).in_(prefixes), tx.c.txid.in_(txids))

@@ -14,7 +14,7 @@ from indexer.node.base import Node
 from indexer.sync.indexer import Indexer
 
 CHAIN = (schema.block, schema.tx, schema.output, schema.input_)
-AGGREGATES = (schema.utxo, schema.script)
+AGGREGATES = (schema.script, schema.script_coin, schema.script_spend)
 
 Tables = dict[str, list[tuple[object, ...]]]
 

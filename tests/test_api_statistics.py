@@ -73,7 +73,8 @@ def write_headers(database: Database, times: list[int], bits: list[int]) -> None
                     "coinbase_script": b"",
                 }
                 | dict.fromkeys(
-                    ("size", "weight", "first_output_id", "first_input_id", "output_value",
+                    ("size", "weight", "next_tx_id", "chain_tx_count", "chain_output_count",
+                     "chain_input_count", "output_value",
                      "coinbase_value", "fees"), 0,
                 )
                 for height, moment in enumerate(times)

@@ -11,6 +11,7 @@ from indexer.check import check
 from indexer.database import Database
 from indexer.node.base import NodeUnavailableError
 from indexer.schema import (
+    BUSY_OUTPUTS,
     block,
     input_,
     mempool_input,
@@ -21,10 +22,11 @@ from indexer.schema import (
     raw_block,
     replacement,
     script,
+    script_coin,
+    script_spend,
     stale_block,
     state,
     tx,
-    utxo,
 )
 from indexer.sync.indexer import Indexer
 from tests.scripted_node import COIN, ScriptedNode, script_of, spend
@@ -84,12 +86,13 @@ class Chain:
         paid = spend(
             [(self._coinbase(height), 0)],
             [
-                (20 * COIN, script_of("shop")),
+                *([(COIN, script_of("shop"))] * (BUSY_OUTPUTS + 4)),
                 (0, b"\x6a\x03hey"),
                 (29 * COIN + height, script_of(f"customer {height}")),
             ],
         )
-        return [paid, spend([(paid, 2)], [(28 * COIN, script_of("shop"))], sequence=0xFFFFFFFF)]
+        inputs = [(paid, BUSY_OUTPUTS + 5), (paid, 0)]
+        return [paid, spend(inputs, [(29 * COIN, script_of("shop"))], sequence=0xFFFFFFFF)]
 
 
 @pytest.fixture
@@ -160,7 +163,9 @@ def test_one_wrong_cell_in_any_column_is_found(chain: Chain) -> None:
 
 def test_a_lacking_row_in_any_table_is_found(chain: Chain) -> None:
     missed = []
-    for table in (block, tx, output, input_, utxo, script, mempool_output, mempool_input):
+    for table in (
+        block, tx, output, input_, script, script_coin, script_spend, mempool_output, mempool_input,
+    ):  # fmt: skip
         with chain.database.read() as connection:
             rows = connection.execute(select(table).order_by(*table.primary_key)).mappings().all()
         for row in (dict(rows[0]), dict(rows[-1])):
@@ -180,9 +185,11 @@ def test_a_lacking_row_in_any_table_is_found(chain: Chain) -> None:
         (tx, {"tx_id": 10_000}),
         (output, {"output_id": 10_000}),
         (input_, {"input_id": 10_000}),
-        (utxo, {"script_key": 10_000}),
-        (utxo, {"output_id": 10_000}),
-        (script, {"script_key": 10_000}),
+        (script_coin, {"script_id": 10_000}),
+        (script_coin, {"output_id": 10_000}),
+        (script_spend, {"script_id": 10_000}),
+        (script_spend, {"input_id": 10_000}),
+        (script, {"script_id": 10_000}),
         (mempool_output, {"vout": 10_000}),
         (mempool_input, {"vin": 10_000}),
         (mempool_output, {"txid": b"\x07" * 32}),
@@ -200,12 +207,12 @@ def test_a_row_too_many_is_found(chain: Chain, table: Table, changes: dict[str, 
 
 def test_the_difference_is_told_in_words(chain: Chain) -> None:
     with chain.database.write() as connection:
-        connection.execute(update(tx).where(tx.c.tx_id == 9).values(fee=5))
+        connection.execute(update(tx).where(tx.c.tx_id == 38).values(fee=5))
     txid = chain.node.chain[7].transactions[2].txid[::-1].hex()
     result = check(chain.database, chain.node)
     assert str(result) == (
         "The index differs from the node: "
-        f"table tx, tx_id 9 ({txid} at height 7), column fee: found 5, expected {COIN + 1}"
+        f"table tx, tx_id 38 ({txid} at height 7), column fee: found 5, expected {COIN + 1}"
     )
 
 
@@ -213,13 +220,15 @@ def test_the_difference_is_told_in_words(chain: Chain) -> None:
     "damage",
     [
         update(output).where(output.c.output_id == 16).values(value=output.c.value + 1),
-        update(input_).where(input_.c.input_id == 1).values(output_id=0),
-        update(tx).where(tx.c.tx_id == 8).values(size=1),
+        update(input_).where(input_.c.input_id == 38).values(output_id=0),
+        update(tx).where(tx.c.tx_id == 16).values(size=1),
         update(block).where(block.c.height == 7).values(fees=1),
         update(script).values(received=script.c.received + 1),
         update(script).values(last_tx_id=script.c.last_tx_id + 1),
-        update(utxo).values(value=utxo.c.value + 1),
-        delete(utxo),
+        update(script).values(unspent=script.c.unspent + 1),
+        delete(script),
+        delete(script_coin),
+        delete(script_spend),
     ],
 )
 def test_a_sample_that_meets_the_damage_finds_it(
@@ -237,13 +246,14 @@ def test_a_coin_that_is_spent_is_found_by_sample(
 ) -> None:
     monkeypatch.setattr("indexer.check.random.sample", lambda *_: [7])
     with chain.database.write() as connection:
-        spent = connection.execute(select(input_).where(input_.c.input_id == 0)).one()
-        connection.execute(
-            insert(utxo).values(
-                script_key=spent.script_key, output_id=spent.output_id, value=spent.value
-            )
+        spend_row = connection.execute(select(script_spend).limit(1)).one()
+        spent = connection.scalar(
+            select(input_.c.output_id).where(input_.c.input_id == spend_row.input_id)
         )
-    assert "no row: it is spent" in found_in(chain, sample=1)
+        connection.execute(
+            insert(script_coin).values(script_id=spend_row.script_id, output_id=spent)
+        )
+    assert "found a row, expected no row" in found_in(chain, sample=1)
 
 
 def test_nothing_of_a_transaction_both_waits_and_is_confirmed(chain: Chain) -> None:

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import MetaData, create_engine, insert, select, text
+from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
@@ -30,9 +30,6 @@ def test_sqlite_migration_makes_exactly_the_declared_schema(
 
 def test_postgres_migration_makes_exactly_the_declared_schema(postgres_database: Database) -> None:
     schema = "declared"
-    declared = MetaData(schema=schema)
-    for table in metadata.tables.values():
-        table.to_metadata(declared)
     columns = text(
         "SELECT table_name, ordinal_position, column_name, data_type, is_nullable, column_default "
         "FROM information_schema.columns WHERE table_schema = :schema "
@@ -44,7 +41,8 @@ def test_postgres_migration_makes_exactly_the_declared_schema(postgres_database:
     )
     with postgres_database.write() as connection:
         connection.execute(CreateSchema(schema))
-        declared.create_all(connection)
+        connection.execution_options(schema_translate_map={None: schema})
+        metadata.create_all(connection, checkfirst=False)
         for query in (columns, indexes):
             expected = connection.execute(query, {"schema": schema}).all()
             migrated = connection.execute(query, {"schema": postgres_database.schema}).all()

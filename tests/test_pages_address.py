@@ -136,8 +136,7 @@ def test_every_address_shows_what_its_script_row_says(demo_site: Site) -> None:
     with demo_site.database.read() as connection:
         rows = connection.execute(
             select(script.c.tx_count, script.c.unspent_count, output.c.script)
-            .join(output, output.c.script_key == script.c.script_key)
-            .group_by(script.c.script_key)
+            .join(output, output.c.output_id == script.c.script_id)
             .order_by(script.c.tx_count.desc())
             .limit(40)
         ).all()
@@ -221,10 +220,12 @@ def test_pages_are_accessible_and_fit(
     theme: str,
 ) -> None:
     with demo_site.database.read() as connection:
-        key = connection.scalar(
-            select(script.c.script_key).order_by(script.c.tx_count.desc()).limit(1)
+        busy = connection.scalar(
+            select(output.c.script)
+            .join(script, script.c.script_id == output.c.output_id)
+            .order_by(script.c.tx_count.desc())
+            .limit(1)
         )
-        busy = connection.scalar(select(output.c.script).where(output.c.script_key == key).limit(1))
     address = address_of(bytes(busy or b""), demo_site.node.network)
     page = open_page(f"{demo_site.origin}/address/{address}", width=width, theme=theme)
     for summary in page.locator("details.disclosure > summary").all():

@@ -17,7 +17,7 @@ from tests.fixtures_scripted_index import ScriptedIndex, busy_chain
 from tests.scripted_node import script_of, spend
 
 # One row; what an index found before; what SQLAlchemy writes for an empty list.
-SMALL = {"state", "paid", "spent", "anon_1", "CONSTANT"}
+SMALL = {"state", "page", "paid", "spent", "anon_1", "CONSTANT"}
 SCAN = re.compile(r"SCAN (\w+)")
 
 

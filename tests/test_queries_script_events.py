@@ -3,18 +3,18 @@
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import Select, text
 
 from indexer.chain.wire import hash_hex
 from indexer.database import Database
 from indexer.keys import script_hash, script_key
 from indexer.queries import script_events
-from indexer.queries.script_events import EVENTS, PAGE, all_events, keys_touched_above
+from indexer.queries.script_events import PAGE, all_events, events, keys_touched_above
 from tests.electrum_client import ElectrumClient, ElectrumError
 from tests.fixtures_electrum import electrum_server
 from tests.fixtures_scripted_index import ScriptedIndex, busy_chain
 from tests.scripted_node import script_of
-from tests.test_queries_scripts import explain
+from tests.test_queries_plans import recorded
+from tests.test_queries_scripts import fill_with_one_script
 from webapp.electrum import script_methods
 from webapp.electrum.status import ScriptState, carry_on, read_state
 
@@ -64,33 +64,23 @@ def test_a_history_that_is_too_long(
             client.call("blockchain.scripthash.listunspent", name)
 
 
-def of_shop() -> Select[int, bytes, int]:
-    shop = script_of("shop")
-    values = {"key": script_key(shop), "script": shop, "after": 10_000, "limit": PAGE}
-    return EVENTS.params(**values)
-
-
 def test_both_databases_read_along_their_indexes(database: Database) -> None:
     """With many rows of one busy script, so that the planner has a choice."""
     ScriptedIndex(database).sync()
-    shop = script_of("shop")
-    numbers = (
-        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers "
-        "WHERE n < 60000) "
+    fill_with_one_script(
+        database,
+        "(WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers "
+        "WHERE n < 60000) SELECT n FROM numbers) AS numbers",
     )
-    with database.write() as connection:
-        output = "INSERT INTO output SELECT 1000 + n, 1000 + n, n, :key, :script FROM numbers"
-        spent = "INSERT INTO input SELECT 1000 + n, 2000 + n, 1000 + n, :key, n FROM numbers"
-        for statement in (output, spent):
-            into, _, rest = statement.partition("SELECT")
-            sql = f"{into} {numbers} SELECT {rest}"
-            connection.execute(text(sql), {"key": script_key(shop), "script": shop})
-        connection.execute(text("ANALYZE"))
+    with database.read() as connection, recorded(connection) as statements:
+        found = events(connection, script_of("shop"), after=10_000, limit=PAGE)
+    assert len(found) == PAGE
+    assert found[0].tx_id == 10_001
     command = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     with database.read() as connection:
-        plan = "\n".join(str(row[-1]) for row in explain(connection, command, of_shop()))
-    assert "output_by_script" in plan, plan
-    assert "input_by_script" in plan, plan
-    for table in ("output", "input", "tx"):
-        assert f"Seq Scan on {table}\n" not in plan, plan
-        assert f"SCAN {table}\n" not in plan + "\n", plan
+        for statement, values in statements:
+            rows = connection.exec_driver_sql(f"{command} {statement}", values)
+            plan = "\n".join(str(row[-1]) for row in rows)
+            for table in ("output", "input", "tx", "script_spend"):
+                assert f"Seq Scan on {table}\n" not in plan, plan
+                assert f"SCAN {table}\n" not in plan + "\n", plan

@@ -75,11 +75,9 @@ def test_a_shared_key_does_not_mix_two_scripts(scripted_index: ScriptedIndex) ->
     ours, theirs = script_key(shop), script_key(script_of("customer"))
     accounts = scripted_index.accounts()
     with scripted_index.database.write() as connection:
-        for table in (schema.output, schema.input_, schema.utxo):
+        for table in (schema.output, schema.script):
             connection.execute(
-                update(table)
-                .where(table.c.script_key == theirs)
-                .values(script_key=script_key(shop))
+                update(table).where(table.c.script_key == theirs).values(script_key=ours)
             )
     wanted = ScriptSet([shop])
     with scripted_index.database.read() as connection:
@@ -134,7 +132,7 @@ def test_lines_and_parties_of_confirmed_transactions(scripted_index: ScriptedInd
     with scripted_index.database.read() as connection:
         (tx_id,) = script_sets.movements(connection, wanted).tx_ids
         line = script_sets.confirmed_lines(connection, [tx_id])[tx_id]
-        paid = script_sets.parties(connection, [tx_id, tx_id - 1], [], 1)
+        paid = script_sets.parties(connection, [tx_id, 0], [], 1)
         (coin,) = script_sets.confirmed_coins(connection, wanted)
     tip = len(scripted_index.node.chain) - 1
     assert (line.txid, line.height, line.position) == (coinbase.txid, tip, 0)

@@ -132,7 +132,7 @@ def _busy_address(walk: Walk, site: Site) -> None:
         found = connection.execute(
             select(tx.c.txid, tx.c.height, output.c.script, busiest.c.tx_count)
             .join_from(busiest, tx, tx.c.tx_id == busiest.c.last_tx_id)
-            .join(output, output.c.script_key == busiest.c.script_key)
+            .join(output, output.c.output_id == busiest.c.script_id)
             .limit(1)
         ).one()
     assert found.tx_count > 1_000

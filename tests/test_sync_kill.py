@@ -139,8 +139,8 @@ def test_killed_while_loading(loading: Stage, rng: random.Random) -> None:
 
 
 def test_killed_in_each_step_of_the_build(loading: Stage) -> None:
-    for step in range(1, 6):
-        process = loading.start(fatal=step / 5)
+    for step in range(1, 4):
+        process = loading.start(fatal=step / 3)
         process.join(PATIENCE)
         assert process.exitcode == -signal.SIGKILL
         assert loading.where() == ("load" if step == 1 else "build")

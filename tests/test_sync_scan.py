@@ -17,7 +17,7 @@ Outcome = BlockDraft | str
 
 
 def position_before(raw: bytes) -> Position:
-    return Position(300_000, raw[4:36], (0,) * 10, 1000, 2000, 3000)
+    return Position(300_000, raw[4:36], (0,) * 10, 500, 1000, 2000, 3000)
 
 
 def parsed(raw: bytes, network: Network) -> Outcome:

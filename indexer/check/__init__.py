@@ -10,7 +10,7 @@ from indexer.check.blocks import Place, check_block, place_at
 from indexer.check.difference import Difference, DifferenceError, differ
 from indexer.check.history import check_scripts, check_scripts_of_block
 from indexer.check.side import check_mempool, check_replacements, check_stale_blocks
-from indexer.check.totals import check_coins, check_coins_of_block, check_counts
+from indexer.check.totals import check_counts, check_spent_once
 from indexer.database import Database
 from indexer.node.base import BlockUnavailableError, Node
 from indexer.schema import block, state
@@ -111,13 +111,13 @@ class _Check:
         self._height = height
 
     def _check_all(self) -> None:
-        place = Place(0, bytes(32), (), 0, 0, 0)
+        place = Place(0, bytes(32), (), 0, 0, 0, 0)
         while place.height <= self._height:
             place = self._check_block(place)
             self._progress(place.height, self._height + 1)
         check_counts(self._connection, place)
         if self._follows:
-            check_coins(self._connection)
+            check_spent_once(self._connection)
             check_scripts(self._connection)
 
     def _check_sample(self, sample: int) -> None:
@@ -127,7 +127,6 @@ class _Check:
             before = place_at(self._connection, height)
             after = self._check_block(before)
             if self._follows:
-                check_coins_of_block(self._connection, before, after)
                 check_scripts_of_block(self._connection, before, after)
             self._progress(done, count)
 
@@ -146,5 +145,5 @@ class _Check:
             ) from None
         after = check_block(self._connection, self._node, block_hash, place)
         self._blocks += 1
-        self._transactions += after.tx_id - place.tx_id
+        self._transactions += after.tx_count - place.tx_count
         return after

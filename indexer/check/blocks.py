@@ -1,6 +1,6 @@
 """One block of the node against its rows in block, tx, output, input and raw_block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, Table, select
 from indexer.chain.encoding import Block, Transaction, hash_hex, parse_block
 from indexer.chain.merkle import merkle_root
 from indexer.check.difference import Difference, DifferenceError, differ, differ_row
-from indexer.keys import TxFlag, script_key, txid_key
+from indexer.keys import TxFlag, script_key
 from indexer.node.base import Node, SpentOutput
-from indexer.schema import block, input_, output, raw_block, tx
+from indexer.schema import block, input_, output, raw_block, tx, tx_of
 
 LARGEST_REPLACEABLE_SEQUENCE = 0xFFFFFFFD  # BIP125
 
@@ -23,32 +23,27 @@ class Place:
     height: int
     prev_hash: bytes
     times: tuple[int, ...]  # of up to ten blocks before
-    tx_id: int
-    output_id: int
-    input_id: int
+    tx_id: int  # the first id of the block's rows
+    tx_count: int  # in the blocks before
+    output_count: int
+    input_count: int
 
 
 def place_at(connection: Connection, height: int) -> Place:
     """From the rows of the blocks before; these are taken for right."""
     if height == 0:
-        return Place(0, bytes(32), (), 0, 0, 0)
+        return Place(0, bytes(32), (), 0, 0, 0, 0)
     before = connection.execute(
-        select(block.c.hash, block.c.time, block.c.first_tx_id, block.c.tx_count)
-        .where(block.c.height < height)
-        .order_by(block.c.height.desc())
-        .limit(10)
+        select(block).where(block.c.height < height).order_by(block.c.height.desc()).limit(10)
     ).all()
-    tx_id = before[0].first_tx_id + before[0].tx_count
-    last = connection.execute(select(tx).where(tx.c.tx_id == tx_id - 1)).first()
-    if last is None:
-        raise DifferenceError(Difference("tx", f"tx_id {tx_id - 1}", "(all)", "no row", "a row"))
     return Place(
         height,
         before[0].hash,
         tuple(row.time for row in before),
-        tx_id,
-        last.first_output_id + last.output_count,
-        last.first_input_id + last.input_count,
+        before[0].next_tx_id,
+        before[0].chain_tx_count,
+        before[0].chain_output_count,
+        before[0].chain_input_count,
     )
 
 
@@ -66,7 +61,7 @@ def check_block(connection: Connection, node: Node, block_hash: bytes, place: Pl
     _check_outputs(connection, parsed, place, after)
     fees = _check_inputs(connection, parsed, node.spent_outputs(block_hash), place, after)
     _check_transactions(connection, parsed, fees, place, after)
-    _check_block_row(row, parsed, raw, sum(fees), place)
+    _check_block_row(row, parsed, raw, sum(fees), place, after)
     kept = connection.execute(select(raw_block).where(raw_block.c.hash == block_hash)).first()
     if kept is not None:
         differ_row("raw_block", where, kept, {"height": place.height, "raw": raw})
@@ -88,13 +83,25 @@ def _after(parsed: Block, place: Place) -> Place:
         place.height + 1,
         parsed.hash,
         (parsed.header.time, *place.times)[:10],
-        place.tx_id + len(transactions),
-        place.output_id + sum(len(each.outputs) for each in transactions),
-        place.input_id + sum(len(each.inputs) for each in transactions if not each.is_coinbase),
+        place.tx_id + sum(map(_id_count, transactions)),
+        place.tx_count + len(transactions),
+        place.output_count + sum(len(each.outputs) for each in transactions),
+        place.input_count + sum(_input_count(each) for each in transactions),
     )
 
 
-def _check_block_row(row: Row[Any], parsed: Block, raw: bytes, fees: int, place: Place) -> None:
+def _input_count(transaction: Transaction) -> int:
+    return 0 if transaction.is_coinbase else len(transaction.inputs)
+
+
+def _id_count(transaction: Transaction) -> int:
+    """How many ids a transaction takes."""
+    return max(len(transaction.outputs), _input_count(transaction))
+
+
+def _check_block_row(
+    row: Row[Any], parsed: Block, raw: bytes, fees: int, place: Place, after: Place
+) -> None:
     coinbase, *others = parsed.transactions
     times = sorted((parsed.header.time, *place.times))
     expected: dict[str, object] = {
@@ -105,8 +112,10 @@ def _check_block_row(row: Row[Any], parsed: Block, raw: bytes, fees: int, place:
         "size": len(raw),
         "weight": parsed.weight,
         "first_tx_id": place.tx_id,
-        "first_output_id": place.output_id,
-        "first_input_id": place.input_id,
+        "next_tx_id": after.tx_id,
+        "chain_tx_count": after.tx_count,
+        "chain_output_count": after.output_count,
+        "chain_input_count": after.input_count,
         "output_value": sum(_output_value(each) for each in others),
         "coinbase_value": _output_value(coinbase),
         "fees": fees,
@@ -119,44 +128,39 @@ def _check_transactions(
     connection: Connection, parsed: Block, fees: Sequence[int], place: Place, after: Place
 ) -> None:
     rows = _rows(connection, tx, "tx_id", place.tx_id, after.tx_id)
-    output_id, input_id = place.output_id, place.input_id
+    tx_id = place.tx_id
     for index, transaction in enumerate(parsed.transactions):
-        tx_id = place.tx_id + index
-        input_count = 0 if transaction.is_coinbase else len(transaction.inputs)
         expected: dict[str, object] = {
             "txid": transaction.txid,
-            "txid_key": txid_key(transaction.txid),
             "height": place.height,
-            "first_output_id": output_id,
-            "first_input_id": input_id,
+            "position": index,
             "output_count": len(transaction.outputs),
-            "input_count": input_count,
-            "output_value": _output_value(transaction),
+            "input_count": _input_count(transaction),
             "fee": fees[index],
             "size": len(transaction.serialize()),
             "weight": transaction.weight,
             "flags": expected_flags(transaction),
         }
         where = f"tx_id {tx_id} ({hash_hex(transaction.txid)} at height {place.height})"
-        differ_row("tx", where, rows.get(tx_id), expected)
-        output_id += len(transaction.outputs)
-        input_id += input_count
+        differ_row("tx", where, rows.pop(tx_id, None), expected)
+        tx_id += _id_count(transaction)
+    _require_none(tx, rows)
 
 
 def _check_outputs(connection: Connection, parsed: Block, place: Place, after: Place) -> None:
-    rows = _rows(connection, output, "output_id", place.output_id, after.output_id)
-    output_id = place.output_id
-    for index, transaction in enumerate(parsed.transactions):
+    rows = _rows(connection, output, "output_id", place.tx_id, after.tx_id)
+    tx_id = place.tx_id
+    for transaction in parsed.transactions:
         for vout, (value, script) in enumerate(transaction.outputs):
             expected: dict[str, object] = {
-                "tx_id": place.tx_id + index,
                 "value": value,
                 "script_key": script_key(script),
                 "script": script,
             }
-            where = f"output_id {output_id} ({hash_hex(transaction.txid)}:{vout})"
-            differ_row("output", where, rows.get(output_id), expected)
-            output_id += 1
+            where = f"output_id {tx_id + vout} ({hash_hex(transaction.txid)}:{vout})"
+            differ_row("output", where, rows.pop(tx_id + vout, None), expected)
+        tx_id += _id_count(transaction)
+    _require_none(output, rows)
 
 
 def _check_inputs(
@@ -167,16 +171,18 @@ def _check_inputs(
     after: Place,
 ) -> list[int]:
     """Each transaction's fee. What is spent is told by the node if it can, else by our outputs."""
-    rows = _rows(connection, input_, "input_id", place.input_id, after.input_id)
+    rows = _rows(connection, input_, "input_id", place.tx_id, after.tx_id)
     prevouts = _prevouts(connection, place, after)
     fees = []
-    input_id = place.input_id
+    tx_id = place.tx_id
     for index, transaction in enumerate(parsed.transactions):
         if transaction.is_coinbase:
             fees.append(0)
+            tx_id += _id_count(transaction)
             continue
         fee = -_output_value(transaction)
-        for vin, each in enumerate(transaction.inputs):
+        for input_id, each in enumerate(transaction.inputs, tx_id):
+            vin = input_id - tx_id
             where = f"input_id {input_id} ({hash_hex(transaction.txid)} input {vin})"
             prevout = prevouts.get(input_id)
             if prevout is None:
@@ -188,22 +194,19 @@ def _check_inputs(
                 "input",
                 where,
                 "output_id",
-                _outpoint(prevout.txid, prevout.output_id - prevout.first_output_id),
+                _outpoint(prevout.txid, prevout.output_id - prevout.tx_id),
                 _outpoint(each.prev_txid, each.prev_vout),
             )
             value, script = prevout.value, prevout.script
             if spent is not None:
                 value, script = spent[index - 1][vin].value, spent[index - 1][vin].script
                 differ("output", f"output_id {prevout.output_id}", "script", prevout.script, script)
-            expected: dict[str, object] = {
-                "tx_id": place.tx_id + index,
-                "script_key": script_key(script),
-                "value": value,
-            }
-            differ_row("input", where, rows[input_id], expected)
+                differ("output", f"output_id {prevout.output_id}", "value", prevout.value, value)
+            del rows[input_id]
             fee += value
-            input_id += 1
         fees.append(fee)
+        tx_id += _id_count(transaction)
+    _require_none(input_, rows)
     return fees
 
 
@@ -218,13 +221,21 @@ def _prevouts(
             output.c.value,
             output.c.script,
             tx.c.txid,
-            tx.c.first_output_id,
+            tx.c.tx_id,
         )
         .join(output, output.c.output_id == input_.c.output_id)
-        .join(tx, tx.c.tx_id == output.c.tx_id)
-        .where(input_.c.input_id >= place.input_id, input_.c.input_id < after.input_id)
+        .join(tx, tx.c.tx_id == tx_of(output.c.output_id))
+        .where(input_.c.input_id >= place.tx_id, input_.c.input_id < after.tx_id)
     )
     return {row.input_id: row for row in found.all()}
+
+
+def _require_none(table: Table, rows: Mapping[int, Row[Any]]) -> None:
+    """Of the rows in a block's range of ids, those that nothing in the block asks for."""
+    for row_id in rows:
+        raise DifferenceError(
+            Difference(table.name, f"{table.name}_id {row_id}", "(all)", "a row", "no row")
+        )
 
 
 def _rows(

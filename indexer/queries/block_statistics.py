@@ -53,10 +53,9 @@ def block_statistics(connection: Connection, height: int) -> BlockStatistics:
     columns = (
         tx.c.fee, tx.c.size, tx.c.weight, tx.c.flags, tx.c.input_count, tx.c.output_count,
     )  # fmt: skip
-    last = head.first_tx_id + head.tx_count
     coinbase, *rows = connection.execute(
         select(*columns)
-        .where(tx.c.tx_id >= head.first_tx_id, tx.c.tx_id < last)
+        .where(tx.c.tx_id >= head.first_tx_id, tx.c.tx_id < head.next_tx_id)
         .order_by(tx.c.tx_id)
     ).all()
     segwit = [row for row in rows if row.flags & TxFlag.SEGWIT]
@@ -80,7 +79,7 @@ def block_statistics(connection: Connection, height: int) -> BlockStatistics:
         segwit_size=sum(row.size for row in segwit),
         segwit_weight=sum(row.weight for row in segwit),
         coinbase_script=bytes(head.coinbase_script),
-        reward_script=_reward_script(connection, head.first_output_id),
+        reward_script=_reward_script(connection, head.first_tx_id),
         stale=_stale_siblings(connection, height),
     )
 

@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Label, Row, and_, func, select
 
 from indexer.chain.encoding import BlockHeader, parse_header
 from indexer.keys import TxFlag
-from indexer.schema import block, stale_block, tx
+from indexer.schema import block, output, stale_block, tx
 
 MEDIAN_SPAN = 11  # blocks: BIP113
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -140,14 +141,23 @@ def block_heads(connection: Connection, start: int | None, count: int) -> tuple[
     return tuple(_head(row, row.median_time) for row in connection.execute(query))
 
 
+def output_value() -> Label[Any]:
+    """Of a row of tx: the sum of its outputs, as a column `output_value`."""
+    made = output.alias("made")
+    return (
+        select(func.sum(made.c.value))
+        .where(made.c.output_id >= tx.c.tx_id, made.c.output_id < tx.c.tx_id + tx.c.output_count)
+        .scalar_subquery()
+        .label("output_value")
+    )
+
+
 def txids_of_block(connection: Connection, height: int) -> list[bytes]:
     """All txids of a best chain's block, in its order."""
-    first, count = connection.execute(
-        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == height)
-    ).one()
     txids = connection.scalars(
         select(tx.c.txid)
-        .where(tx.c.tx_id >= first, tx.c.tx_id < first + count)
+        .join(block, and_(tx.c.tx_id >= block.c.first_tx_id, tx.c.tx_id < block.c.next_tx_id))
+        .where(block.c.height == height)
         .order_by(tx.c.tx_id)
     )
     return [bytes(txid) for txid in txids]
@@ -208,21 +218,19 @@ def block_transactions(
     connection: Connection, height: int, first: int, count: int
 ) -> tuple[TxLine, ...]:
     """`count` transactions of a best chain's block from position `first` on."""
-    first_tx_id = connection.scalar(select(block.c.first_tx_id).where(block.c.height == height))
-    if first_tx_id is None:
-        return ()
-    low = first_tx_id + first
     rows = connection.execute(
-        select(tx)
-        .where(tx.c.tx_id >= low, tx.c.tx_id < low + count, tx.c.height == height)
+        select(tx, output_value())
+        .join(block, and_(tx.c.tx_id >= block.c.first_tx_id, tx.c.tx_id < block.c.next_tx_id))
+        .where(block.c.height == height, tx.c.position >= first)
         .order_by(tx.c.tx_id)
+        .limit(count)
     )
-    return tuple(_line(row, row.tx_id - first_tx_id) for row in rows)
+    return tuple(_line(row, row.position) for row in rows)
 
 
 def newest_transactions(connection: Connection, count: int) -> tuple[TxLine, ...]:
     """The last transactions of the chain, newest first; `position` counts from the newest."""
-    rows = connection.execute(select(tx).order_by(tx.c.tx_id.desc()).limit(count))
+    rows = connection.execute(select(tx, output_value()).order_by(tx.c.tx_id.desc()).limit(count))
     return tuple(_line(row, position) for position, row in enumerate(rows))
 
 
@@ -231,15 +239,10 @@ def block_fee_rates(connection: Connection, height: int) -> FeeRates | None:
 
     Reads a narrow row per transaction of the block.
     """
-    first, tx_count = connection.execute(
-        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == height)
-    ).one()
     rows = connection.execute(
-        select(tx.c.fee, tx.c.weight).where(
-            tx.c.tx_id > first,
-            tx.c.tx_id < first + tx_count,
-            tx.c.flags.op("&")(int(TxFlag.HOGEX)) == 0,
-        )
+        select(tx.c.fee, tx.c.weight)
+        .join(block, and_(tx.c.tx_id > block.c.first_tx_id, tx.c.tx_id < block.c.next_tx_id))
+        .where(block.c.height == height, tx.c.flags.op("&")(int(TxFlag.HOGEX)) == 0)
     ).all()
     return fee_rates([(fee, weight) for fee, weight in rows])
 
@@ -366,5 +369,5 @@ def _line(row: Row[tuple[object, ...]], position: int) -> TxLine:
         flags=TxFlag(row.flags),
         input_count=row.input_count,
         output_count=row.output_count,
-        output_value=row.output_value,
+        output_value=int(row.output_value),
     )

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from indexer.keys import TxFlag, script_key
+from indexer.queries.script_moves import busy_id, coin_ids_query
 from indexer.schema import (
     block,
     mempool_input,
     mempool_output,
     output,
     tx,
-    utxo,
+    tx_of,
 )
 
 
@@ -43,7 +44,8 @@ def coins(
     connection: Connection, wanted: bytes, *, limit: int, before: int | None = None
 ) -> tuple[Coin, ...]:
     """The newest unspent outputs with an output_id below `before`, newest first."""
-    rows = connection.execute(coins_query(wanted, limit, before)).all()
+    query = coins_query(wanted, busy_id(connection, wanted), limit, before)
+    rows = connection.execute(query).all()
     spenders = _pending_spenders(connection, [(bytes(row.txid), row.vout) for row in rows])
     return tuple(
         Coin(
@@ -61,27 +63,31 @@ def coins(
     )
 
 
-def coins_query(wanted: bytes, limit: int, before: int | None) -> Select[Any]:
-    """Rows for `coins`."""
-    query = (
+def coins_query(
+    wanted: bytes, script_id: int | None, limit: int, before: int | None
+) -> Select[Any]:
+    """Rows for `coins`; `script_id` is that of a busy script, None of another."""
+    ids = coin_ids_query(wanted, script_id)
+    output_id = ids.selected_columns[0]
+    if before is not None:
+        ids = ids.where(output_id < before)
+    page = ids.order_by(output_id.desc()).limit(limit).subquery("page")
+    return (
         select(
-            utxo.c.output_id,
-            utxo.c.value,
+            page.c.output_id,
+            output.c.value,
             tx.c.txid,
-            (utxo.c.output_id - tx.c.first_output_id).label("vout"),
+            (page.c.output_id - tx.c.tx_id).label("vout"),
             tx.c.height,
             tx.c.flags,
             block.c.hash,
             block.c.time,
         )
-        .join(output, output.c.output_id == utxo.c.output_id)
-        .join(tx, tx.c.tx_id == output.c.tx_id)
+        .join_from(page, output, output.c.output_id == page.c.output_id)
+        .join(tx, tx.c.tx_id == tx_of(page.c.output_id))
         .join(block, block.c.height == tx.c.height)
-        .where(utxo.c.script_key == script_key(wanted), output.c.script == wanted)
+        .order_by(page.c.output_id.desc())
     )
-    if before is not None:
-        query = query.where(utxo.c.output_id < before)
-    return query.order_by(utxo.c.output_id.desc()).limit(limit)
 
 
 def pending_coins(connection: Connection, wanted: bytes, limit: int) -> tuple[PendingCoin, ...]:

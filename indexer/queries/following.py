@@ -9,10 +9,8 @@ from indexer.schema import block, mempool_input
 def last_common_tx_id(connection: Connection, height: int, block_hash: bytes) -> int:
     """The tx_id up to which the chain that ended in this block is still the best; -1 if none."""
     fork = last_common_height(connection, height, block_hash)
-    row = connection.execute(
-        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == fork)
-    ).first()
-    return -1 if row is None else int(row.first_tx_id + row.tx_count - 1)
+    row = connection.execute(select(block.c.next_tx_id).where(block.c.height == fork)).first()
+    return -1 if row is None else int(row.next_tx_id - 1)
 
 
 def pending_spends(connection: Connection, txid: bytes) -> frozenset[tuple[int, int, bytes]]:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 
 from indexer.chain.address import AddressError, script_of
 from indexer.chain.network import Network
-from indexer.keys import script_key, txid_key
-from indexer.schema import block, mempool_output, mempool_tx, script, tx
+from indexer.keys import script_key
+from indexer.schema import block, has_txid, mempool_output, mempool_tx, output, tx
 
 HEX = "0123456789abcdef"
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -34,10 +34,7 @@ def near_hashes(text: str) -> list[bytes]:
 
 def known_transactions(connection: Connection, txids: list[bytes]) -> list[bytes]:
     """Those of the txids that the chain or the mempool has."""
-    keys = {txid_key(txid) for txid in txids}
-    confirmed = connection.scalars(
-        select(tx.c.txid).where(tx.c.txid_key.in_(keys)).limit(len(txids))
-    ).all()
+    confirmed = connection.scalars(select(tx.c.txid).where(has_txid(txids))).all()
     pending = connection.scalars(select(mempool_tx.c.txid).where(mempool_tx.c.txid.in_(txids)))
     found = {bytes(txid) for txid in [*confirmed, *pending]}
     return [txid for txid in txids if txid in found][:MOST_SUGGESTIONS]
@@ -71,7 +68,7 @@ def near_addresses(connection: Connection, text: str, network: Network) -> list[
 
 def _seen(connection: Connection, wanted: bytes) -> bool:
     key = script_key(wanted)
-    for column in (script.c.script_key, mempool_output.c.script_key):
+    for column in (output.c.script_key, mempool_output.c.script_key):
         if connection.scalar(select(column).where(column == key).limit(1)) is not None:
             return True
     return False

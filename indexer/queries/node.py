@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, func, select
 
 from indexer.node.base import NodeInfo, Peer
-from indexer.schema import block, input_, mempool_tx, output, stale_block, state, tx
+from indexer.schema import block, mempool_tx, stale_block, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +42,28 @@ def node_status(connection: Connection) -> NodeStatus:
     row = connection.execute(
         select(state.c.node_info, state.c.node_error, state.c.node_error_at).where(state.c.id == 1)
     ).first()
+    chain = connection.execute(
+        select(
+            block.c.height, block.c.chain_tx_count, block.c.chain_output_count,
+            block.c.chain_input_count,
+        )
+        .order_by(block.c.height.desc())
+        .limit(1)
+    ).first()  # fmt: skip
+    height, transactions, outputs, inputs = chain or (-1, 0, 0, 0)
     return NodeStatus(
         info=_info(row.node_info) if row and row.node_info else None,
         error=row.node_error if row else None,
         error_at=row.node_error_at if row else None,
         rows=TableRows(
-            blocks=_dense(connection, block.c.height),
-            transactions=_dense(connection, tx.c.tx_id),
-            outputs=_dense(connection, output.c.output_id),
-            inputs=_dense(connection, input_.c.input_id),
+            blocks=height + 1,
+            transactions=transactions,
+            outputs=outputs,
+            inputs=inputs,
             stale_blocks=_count(connection, stale_block.c.hash),
             mempool=_count(connection, mempool_tx.c.txid),
         ),
     )
-
-
-def _dense(connection: Connection, identifier: Column[int]) -> int:
-    """The number of rows of a table whose ids have no gaps."""
-    low = connection.scalar(select(func.min(identifier)))
-    high = connection.scalar(select(func.max(identifier)))
-    return 0 if low is None or high is None else high - low + 1
 
 
 def _count(connection: Connection, column: Column[bytes]) -> int:

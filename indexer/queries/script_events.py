@@ -7,19 +7,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Integer,
-    LargeBinary,
-    Select,
-    bindparam,
-    select,
-    union,
-    union_all,
-)
+from sqlalchemy import Connection, bindparam, select, union_all
 
-from indexer.keys import script_hash, script_key, txid_key
+from indexer.keys import script_hash, script_hash_key
+from indexer.queries.script_moves import oldest_moves
 from indexer.schema import block, input_, mempool_input, mempool_output, mempool_tx, output, tx
 
 KEYS_AT_ONCE = 500
@@ -44,39 +35,6 @@ class PendingEvent:
     chained: bool
 
 
-def _events_query() -> Select[int, bytes, int]:
-    """Made once: building it costs more than running it for most scripts."""
-    key = bindparam("key", type_=BigInteger)
-    script = bindparam("script", type_=LargeBinary)
-    after = bindparam("after", type_=BigInteger)
-    limit = bindparam("limit", type_=Integer)
-    paid = (
-        select(output.c.tx_id)
-        .where(output.c.script_key == key, output.c.tx_id > after, output.c.script == script)
-        .order_by(output.c.tx_id)
-        .distinct()
-        .limit(limit)
-        .subquery("paid")
-    )
-    spent = (
-        select(input_.c.tx_id)
-        .join(output, output.c.output_id == input_.c.output_id)
-        .where(input_.c.script_key == key, input_.c.tx_id > after, output.c.script == script)
-        .order_by(input_.c.tx_id)
-        .distinct()
-        .limit(limit)
-        .subquery("spent")
-    )
-    touching = union(select(paid.c.tx_id), select(spent.c.tx_id)).subquery("touching")
-    return (
-        select(tx.c.tx_id, tx.c.txid, tx.c.height)
-        .join(touching, touching.c.tx_id == tx.c.tx_id)
-        .order_by(tx.c.tx_id)
-        .limit(limit)
-    )
-
-
-EVENTS = _events_query()
 PENDING = union_all(
     *(
         select(table.c.script, table.c.txid).where(
@@ -89,8 +47,11 @@ PENDING = union_all(
 
 def events(connection: Connection, wanted: bytes, *, after: int, limit: int) -> tuple[Event, ...]:
     """The `limit` oldest transactions of a script with a tx_id above `after`, oldest first."""
+    tx_ids = oldest_moves(connection, wanted, limit, after)
     rows = connection.execute(
-        EVENTS, {"key": script_key(wanted), "script": wanted, "after": after, "limit": limit}
+        select(tx.c.tx_id, tx.c.txid, tx.c.height)
+        .where(tx.c.tx_id.in_(tx_ids))
+        .order_by(tx.c.tx_id)
     )
     return tuple(Event(tx_id, bytes(txid), height) for tx_id, txid, height in rows)
 
@@ -114,7 +75,7 @@ def pending_events(
     """
     touching: dict[bytes, set[bytes]] = defaultdict(set)
     for part in _parts(list(script_hashes)):
-        keys = [txid_key(script_hash) for script_hash in part]
+        keys = [script_hash_key(script_hash) for script_hash in part]
         for script, txid in connection.execute(PENDING, {"keys": keys}):
             touching[script_hash(bytes(script))].add(bytes(txid))
     waiting = {
@@ -134,13 +95,15 @@ def pending_events(
 
 def keys_touched_above(connection: Connection, height: int) -> set[int]:
     """The keys of all scripts that the blocks above this height pay or spend."""
-    row = connection.execute(
-        select(block.c.first_output_id, block.c.first_input_id).where(block.c.height == height + 1)
-    ).first()
-    if row is None:
+    first = connection.scalar(select(block.c.first_tx_id).where(block.c.height == height + 1))
+    if first is None:
         return set()
-    paid = select(output.c.script_key).where(output.c.output_id >= row.first_output_id)
-    spent = select(input_.c.script_key).where(input_.c.input_id >= row.first_input_id)
+    paid = select(output.c.script_key).where(output.c.output_id >= first)
+    spent = (
+        select(output.c.script_key)
+        .join(input_, input_.c.output_id == output.c.output_id)
+        .where(input_.c.input_id >= first)
+    )
     return {key for query in (paid, spent) for key in connection.scalars(query.distinct())}
 
 

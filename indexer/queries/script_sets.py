@@ -44,8 +44,9 @@ from indexer.schema import (
     output,
     replacement,
     tx,
-    utxo,
+    tx_of,
 )
+from indexer.unspent import is_coin
 
 
 class ScriptSet:
@@ -260,7 +261,7 @@ def confirmed_lines(connection: Connection, tx_ids: Sequence[int]) -> dict[int, 
             tx.c.tx_id,
             tx.c.txid,
             tx.c.height,
-            (tx.c.tx_id - block.c.first_tx_id).label("position"),
+            tx.c.position,
             block.c.time,
             tx.c.fee,
             tx.c.weight,
@@ -291,7 +292,7 @@ def parties(
     """The first `most` outputs of confirmed transactions, by tx_id, and of unconfirmed ones, by
     txid."""
     ids = _integers(connection, tx_ids)
-    vout = output.c.output_id - tx.c.first_output_id
+    vout = output.c.output_id - tx.c.tx_id
     found: dict[int | bytes, list[Party]] = {}
     confirmed = (
         select(tx.c.tx_id, vout.label("vout"), output.c.script, output.c.value)
@@ -300,9 +301,9 @@ def parties(
         .join(
             output,
             and_(
-                output.c.output_id >= tx.c.first_output_id,
-                output.c.output_id < tx.c.first_output_id + most,
-                output.c.output_id < tx.c.first_output_id + tx.c.output_count,
+                output.c.output_id >= tx.c.tx_id,
+                output.c.output_id < tx.c.tx_id + most,
+                output.c.output_id < tx.c.tx_id + tx.c.output_count,
             ),
         )
         .order_by(output.c.output_id)
@@ -411,7 +412,7 @@ def _paid(wanted: _Wanted) -> ColumnElement[bool]:
 
 def _movements_query(wanted: _Wanted) -> Select[Any]:
     owned = (
-        select(wanted.name.label("name"), output.c.output_id, output.c.tx_id, output.c.value)
+        select(wanted.name.label("name"), output.c.output_id, output.c.value)
         .select_from(wanted.table)
         .join(output, _paid(wanted))
         .cte("owned")
@@ -419,13 +420,13 @@ def _movements_query(wanted: _Wanted) -> Select[Any]:
     parts = union_all(
         select(
             owned.c.name,
-            owned.c.tx_id,
+            tx_of(owned.c.output_id).label("tx_id"),
             owned.c.value.label("received"),
             literal(0, BigInteger).label("sent"),
         ),
-        select(owned.c.name, input_.c.tx_id, literal(0, BigInteger), owned.c.value).join_from(
-            owned, input_, input_.c.output_id == owned.c.output_id
-        ),
+        select(
+            owned.c.name, tx_of(input_.c.input_id), literal(0, BigInteger), owned.c.value
+        ).join_from(owned, input_, input_.c.output_id == owned.c.output_id),
     ).subquery("parts")
     return (
         select(
@@ -444,18 +445,18 @@ def _coins_query(wanted: _Wanted) -> Select[Any]:
         select(
             wanted.name.label("name"),
             tx.c.txid,
-            (utxo.c.output_id - tx.c.first_output_id).label("vout"),
-            utxo.c.value,
+            (output.c.output_id - tx.c.tx_id).label("vout"),
+            output.c.value,
             tx.c.height,
             block.c.time,
             tx.c.flags,
         )
         .select_from(wanted.table)
-        .join(utxo, utxo.c.script_key == wanted.key)
-        .join(output, and_(output.c.output_id == utxo.c.output_id, wanted.is_(output.c.script)))
-        .join(tx, tx.c.tx_id == output.c.tx_id)
+        .join(output, _paid(wanted))
+        .join(tx, tx.c.tx_id == tx_of(output.c.output_id))
         .join(block, block.c.height == tx.c.height)
-        .order_by(utxo.c.output_id)
+        .where(is_coin())
+        .order_by(output.c.output_id)
     )
 
 

@@ -26,7 +26,7 @@ from indexer.queries.transactions import (
     find_stale,
 )
 from indexer.raw import RawSource
-from indexer.schema import block, mempool_output, script, stale_block
+from indexer.schema import block, mempool_output, output, stale_block
 
 LONGEST_QUERY = 500
 MOST_DIGITS = 9  # of a height
@@ -314,7 +314,7 @@ def is_used(connection: Connection, wanted: bytes) -> bool:
     key = script_key(wanted)
     return any(
         connection.scalar(select(column).where(column == key).limit(1)) is not None
-        for column in (script.c.script_key, mempool_output.c.script_key)
+        for column in (output.c.script_key, mempool_output.c.script_key)
     )
 
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, select
 
 from indexer.chain.encoding import Transaction, TxOutput
-from indexer.keys import txid_key
 from indexer.queries.transactions import Summary
 from indexer.schema import (
+    has_txid,
     input_,
     mempool_input,
     mempool_output,
     output,
     tx,
+    tx_of,
 )
 
 
@@ -55,29 +56,30 @@ def confirmed_inputs(
     connection: Connection, summary: Summary, first: int, count: int
 ) -> tuple[SpentOutpoint, ...]:
     """`count` inputs from number `first` on. Empty for a coinbase."""
-    low = summary.first_input_id + first
-    high = summary.first_input_id + min(first + count, summary.input_count)
+    assert summary.tx_id is not None
+    low = summary.tx_id + first
+    high = summary.tx_id + min(first + count, summary.input_count)
     parent = tx.alias("parent")
     rows = connection.execute(
         select(
             input_.c.input_id,
-            input_.c.value,
+            output.c.value,
             output.c.output_id,
             output.c.script,
             parent.c.txid,
-            parent.c.first_output_id,
+            parent.c.tx_id,
             parent.c.height,
         )
-        .join(output, output.c.output_id == input_.c.output_id)
-        .join(parent, parent.c.tx_id == output.c.tx_id)
+        .join_from(input_, output, output.c.output_id == input_.c.output_id)
+        .join(parent, parent.c.tx_id == tx_of(output.c.output_id))
         .where(input_.c.input_id >= low, input_.c.input_id < high)
         .order_by(input_.c.input_id)
     )
     return tuple(
         SpentOutpoint(
-            vin=row.input_id - summary.first_input_id,
+            vin=row.input_id - summary.tx_id,
             prev_txid=bytes(row.txid),
-            prev_vout=row.output_id - row.first_output_id,
+            prev_vout=row.output_id - row.tx_id,
             value=row.value,
             script=bytes(row.script),
             height=row.height,
@@ -93,11 +95,12 @@ def spent_by_all(
     by_id = {each.tx_id: each.txid for each in summaries if each.input_count}
     rows = connection.execute(
         select(tx.c.tx_id, output.c.value, output.c.script)
-        .join(
+        .join_from(
+            tx,
             input_,
             and_(
-                input_.c.input_id >= tx.c.first_input_id,
-                input_.c.input_id < tx.c.first_input_id + tx.c.input_count,
+                input_.c.input_id >= tx.c.tx_id,
+                input_.c.input_id < tx.c.tx_id + tx.c.input_count,
             ),
         )
         .join(output, output.c.output_id == input_.c.output_id)
@@ -140,13 +143,13 @@ def prevouts(
     """The outputs at these outpoints, of the chain or else the mempool; unknown ones left out."""
     txids = {txid for txid, _ in outpoints}
     parents = connection.execute(
-        select(tx.c.txid, tx.c.first_output_id, tx.c.output_count, tx.c.height)
-        .where(tx.c.txid_key.in_({txid_key(txid) for txid in txids}), tx.c.txid.in_(txids))
+        select(tx.c.txid, tx.c.tx_id, tx.c.output_count, tx.c.height)
+        .where(has_txid(txids))
         .order_by(tx.c.tx_id)
     ).all()
     by_txid = {bytes(row.txid): row for row in parents}
     ids = {
-        by_txid[txid].first_output_id + vout: (txid, vout)
+        by_txid[txid].tx_id + vout: (txid, vout)
         for txid, vout in outpoints
         if txid in by_txid and vout < by_txid[txid].output_count
     }
@@ -173,8 +176,9 @@ def confirmed_outputs(
     connection: Connection, summary: Summary, first: int, count: int, *, spends_indexed: bool
 ) -> tuple[CreatedOutput, ...]:
     """`count` outputs from number `first` on; spenders only once the spends are indexed."""
-    low = summary.first_output_id + first
-    high = summary.first_output_id + min(first + count, summary.output_count)
+    assert summary.tx_id is not None
+    low = summary.tx_id + first
+    high = summary.tx_id + min(first + count, summary.output_count)
     rows = connection.execute(
         select(output.c.output_id, output.c.value, output.c.script)
         .where(output.c.output_id >= low, output.c.output_id < high)
@@ -183,7 +187,7 @@ def confirmed_outputs(
     spenders: dict[int, Spender] = {}
     if spends_indexed:
         spenders = _pending_spenders(connection, summary.txid, first, count)
-        spenders |= _confirmed_spenders(connection, summary.first_output_id, low, high)
+        spenders |= _confirmed_spenders(connection, summary.tx_id, low, high)
     return tuple(
         CreatedOutput(vout, row.value, bytes(row.script), spenders.get(vout))
         for vout, row in enumerate(rows, first)
@@ -202,17 +206,15 @@ def unconfirmed_outputs(
 
 
 def _confirmed_spenders(
-    connection: Connection, first_output_id: int, low: int, high: int
+    connection: Connection, tx_id: int, low: int, high: int
 ) -> dict[int, Spender]:
     rows = connection.execute(
-        select(input_.c.output_id, input_.c.input_id, tx.c.txid, tx.c.first_input_id, tx.c.height)
-        .join(tx, tx.c.tx_id == input_.c.tx_id)
+        select(input_.c.output_id, input_.c.input_id, tx.c.txid, tx.c.tx_id, tx.c.height)
+        .join_from(input_, tx, tx.c.tx_id == tx_of(input_.c.input_id))
         .where(input_.c.output_id >= low, input_.c.output_id < high)
     )
     return {
-        row.output_id - first_output_id: Spender(
-            bytes(row.txid), row.input_id - row.first_input_id, row.height
-        )
+        row.output_id - tx_id: Spender(bytes(row.txid), row.input_id - row.tx_id, row.height)
         for row in rows
     }
 

@@ -9,7 +9,7 @@ from indexer.chain.encoding import Transaction
 from indexer.chain.network import Network
 from indexer.chain.script import ScriptType, classify, is_unspendable
 from indexer.chain.spend import Spend, explain_input
-from indexer.keys import script_key
+from indexer.queries.script_moves import output_is
 from indexer.queries.spends import (
     CreatedOutput,
     SpentOutpoint,
@@ -19,7 +19,7 @@ from indexer.queries.spends import (
     unconfirmed_outputs,
 )
 from indexer.queries.transactions import Status, Summary
-from indexer.schema import script
+from indexer.schema import output
 
 PAGE_SIZE = 60  # inputs, and outputs, of one page: a batch of 50 with its change fits
 
@@ -137,10 +137,12 @@ def _seen_before(
     connection: Connection, summary: Summary, created: tuple[CreatedOutput, ...]
 ) -> set[bytes]:
     """The scripts that an earlier transaction of the chain paid already."""
-    keys = {script_key(each.script): each.script for each in created}
-    query = select(script.c.script_key).where(
-        script.c.script_key.in_(keys), script.c.ambiguous == 0
-    )
-    if summary.tx_id is not None:
-        query = query.where(script.c.first_tx_id < summary.tx_id)
-    return {keys[key] for key in connection.scalars(query)}
+    scripts = {each.script for each in created}
+    seen = set()
+    for script in scripts:
+        query = select(output.c.output_id).where(output_is(script))
+        if summary.tx_id is not None:
+            query = query.where(output.c.output_id < summary.tx_id)
+        if connection.scalar(query.limit(1)) is not None:
+            seen.add(script)
+    return seen

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, select
 
 from indexer.chain.encoding import Transaction, parse_transaction
 from indexer.chain.network import Network
-from indexer.keys import TxFlag, txid_key
+from indexer.keys import TxFlag
+from indexer.queries.blocks import output_value
 from indexer.raw import RawSource, RawUnavailableError
 from indexer.schema import (
     block,
+    has_txid,
     mempool_tx,
     replacement,
     stale_block,
@@ -44,8 +46,6 @@ class Summary:
     output_count: int
     output_value: int
     tx_id: int | None = None
-    first_input_id: int = 0
-    first_output_id: int = 0
     height: int | None = None
     position: int | None = None  # in its block
     block_hash: bytes | None = None
@@ -81,11 +81,10 @@ def find_confirmed(connection: Connection, txid: bytes) -> Summary | None:
 
 def find_all_confirmed(connection: Connection, txids: Sequence[bytes]) -> dict[bytes, Summary]:
     """Those of the best chain by txid; the later of two (BIP30's two pairs)."""
-    keys = [txid_key(txid) for txid in txids]
     rows = connection.execute(
-        select(tx, block.c.hash.label("block_hash"), block.c.time, block.c.first_tx_id)
+        select(tx, output_value(), block.c.hash.label("block_hash"), block.c.time)
         .join(block, block.c.height == tx.c.height)
-        .where(tx.c.txid_key.in_(keys), tx.c.txid.in_(txids))
+        .where(has_txid(txids))
         .order_by(tx.c.tx_id)
     )
     return {bytes(row.txid): _summary(row) for row in rows}
@@ -101,12 +100,10 @@ def _summary(row: Row[Any]) -> Summary:
         flags=TxFlag(row.flags),
         input_count=row.input_count,
         output_count=row.output_count,
-        output_value=row.output_value,
+        output_value=int(row.output_value),
         tx_id=row.tx_id,
-        first_input_id=row.first_input_id,
-        first_output_id=row.first_output_id,
         height=row.height,
-        position=row.tx_id - row.first_tx_id,
+        position=row.position,
         block_hash=bytes(row.block_hash),
         block_time=row.time,
     )
@@ -114,12 +111,11 @@ def _summary(row: Row[Any]) -> Summary:
 
 def find_at(connection: Connection, height: int, position: int) -> bytes | None:
     """The txid at a position of a block."""
-    row = connection.execute(
-        select(block.c.first_tx_id, block.c.tx_count).where(block.c.height == height)
-    ).first()
-    if row is None or not 0 <= position < row.tx_count:
-        return None
-    txid = connection.scalar(select(tx.c.txid).where(tx.c.tx_id == row.first_tx_id + position))
+    txid = connection.scalar(
+        select(tx.c.txid)
+        .join(block, and_(tx.c.tx_id >= block.c.first_tx_id, tx.c.tx_id < block.c.next_tx_id))
+        .where(block.c.height == height, tx.c.position == position)
+    )
     return None if txid is None else bytes(txid)
 
 

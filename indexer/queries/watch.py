@@ -8,13 +8,15 @@ from collections.abc import Collection, Hashable
 
 from sqlalchemy import Connection, func, select
 
-from indexer.keys import txid_key
+from indexer.keys import script_hash_key
 from indexer.schema import (
     block,
+    has_txid,
     input_,
     mempool_input,
     mempool_output,
     mempool_tx,
+    output,
     replacement,
     script,
     tx,
@@ -29,16 +31,16 @@ def look_at_transactions(
     """txid -> where it is and who spends it. While loading, spenders are not looked for."""
     seen: dict[bytes, set[Hashable]] = defaultdict(set)
     confirmed = (
-        select(tx.c.txid, tx.c.first_output_id, tx.c.output_count, block.c.hash)
+        select(tx.c.txid, tx.c.tx_id, tx.c.output_count, block.c.hash)
         .join(block, block.c.height == tx.c.height)
-        .where(tx.c.txid_key.in_([txid_key(txid) for txid in txids]), tx.c.txid.in_(txids))
+        .where(has_txid(txids))
     )
-    for txid, first_output_id, output_count, block_hash in connection.execute(confirmed):
+    for txid, tx_id, output_count, block_hash in connection.execute(confirmed):
         seen[txid].add(("block", block_hash))
         if not loading:
             spent = select(func.count(), func.max(input_.c.input_id)).where(
-                input_.c.output_id >= first_output_id,
-                input_.c.output_id < first_output_id + output_count,
+                input_.c.output_id >= tx_id,
+                input_.c.output_id < tx_id + output_count,
             )
             seen[txid].add(("spent", *connection.execute(spent).one()))
     for statement in (
@@ -60,14 +62,23 @@ def look_at_scripts(
 
     While loading there are no sums yet.
     """
-    keys = {txid_key(script_hash): script_hash for script_hash in script_hashes}
+    keys = {script_hash_key(script_hash): script_hash for script_hash in script_hashes}
     seen: dict[bytes, set[Hashable]] = defaultdict(set)
     if not loading:
-        sums = select(
+        busy = select(
             script.c.script_key, script.c.output_count, script.c.input_count, script.c.last_tx_id
         ).where(script.c.script_key.in_(keys))
-        for key, *values in connection.execute(sums):
+        quiet = set(keys)
+        for key, *values in connection.execute(busy):
             seen[keys[key]].add(("sums", *values))
+            quiet.discard(key)
+        moves = (
+            select(output.c.script_key, output.c.output_id, input_.c.input_id)
+            .outerjoin_from(output, input_, input_.c.output_id == output.c.output_id)
+            .where(output.c.script_key.in_(quiet))
+        )
+        for key, *ids in connection.execute(moves):
+            seen[keys[key]].add(("move", *ids))
     for table in (mempool_output, mempool_input):
         waiting = (
             select(table.c.script_key, table.c.txid).where(table.c.script_key.in_(keys)).distinct()

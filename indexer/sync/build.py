@@ -1,73 +1,41 @@
-"""The end of bulk: secondary indexes by sort, then utxo and script from all rows at once.
+"""The end of bulk: secondary indexes by sort, then what is kept of busy scripts, from all rows.
 
 Each step is one SQL transaction that also counts itself in state.progress, so that a killed
-build goes on where it was. On SQLite the sums per script are taken beside the other steps.
+build goes on where it was.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Final, TypeAlias
+from contextlib import contextmanager
+from typing import TypeAlias
 
 import psycopg
-from sqlalchemy import Connection, Index, func, select, text
+from sqlalchemy import Connection, Index
 from sqlalchemy.exc import OperationalError
 
 from indexer import schema
 from indexer.database import Database
-from indexer.sync.aggregates import GENESIS_TX_ID
-from indexer.sync.prevouts import newest_transactions, pieces
-from indexer.sync.rows import MAX_SCRIPT_SIZE, OP_RETURN
+from indexer.sync.busy import fill_busy
 from indexer.sync.state import BULK, FOLLOW, read_state, write_phase
-from indexer.sync.totals import script_totals
-from indexer.sync.writing import execute_many
 
 Step: TypeAlias = Callable[[Connection], None]
 
 STOP_INTERVAL = 0.2  # seconds
 
-_tx, _output = schema.tx.c, schema.output.c
-_INDEX_NAMES: Final = {"output_by_script", "input_by_output", "input_by_script"}
-INDEXES: Final = [
-    index
-    for table in (schema.output, schema.input_)
-    for index in sorted(table.indexes, key=lambda index: str(index.name))
-    if index.name in _INDEX_NAMES
-]
 
-# The plus keeps SQLite from reading the outputs in the order of an index, each from elsewhere.
-_FILL_UTXO = text(
-    """
-INSERT INTO utxo (script_key, output_id, value)
-SELECT output.script_key, output.output_id, output.value FROM output
-WHERE NOT EXISTS (SELECT 1 FROM input WHERE input.output_id = output.output_id)
-    AND output.tx_id > :genesis AND length(output.script) <= :largest
-    AND NOT (length(output.script) > 0 AND substr(output.script, 1, 1) = :op_return)
-ORDER BY +output.script_key, +output.output_id
-"""
-)
-# Of PostgreSQL only (SQLite: totals.py). Before 18 it has no min(bytea).
-_FILL_SCRIPT = """
-INSERT INTO script (script_key, tx_count, output_count, received, input_count, sent,
-    unspent_count, unspent, first_tx_id, last_tx_id, ambiguous)
-SELECT script_key, count(DISTINCT tx_id),
-    count(received), coalesce(sum(received), 0), count(sent), coalesce(sum(sent), 0),
-    count(unspent), coalesce(sum(unspent), 0), min(tx_id), max(tx_id),
-    CASE WHEN min(comparable) <> max(comparable) THEN 1 ELSE 0 END
-FROM (
-    SELECT script_key, tx_id, value AS received, CAST(NULL AS bigint) AS sent,
-        CAST(NULL AS bigint) AS unspent, encode(script, 'hex') AS comparable FROM output
-    UNION ALL SELECT script_key, tx_id, NULL, value, NULL, NULL FROM input
-    UNION ALL SELECT script_key, NULL, NULL, NULL, value, NULL FROM utxo
-) AS move GROUP BY script_key
-"""
+def late_indexes(database: Database) -> list[Index]:
+    """Those that loading does not keep up to date."""
+    unused = "output_by_script_and_id" if database.is_sqlite else "output_by_script"
+    indexes = [*schema.output.indexes, *schema.input_.indexes]
+    return sorted(
+        (index for index in indexes if index.name != unused), key=lambda index: str(index.name)
+    )
 
 
 def drop_indexes(database: Database) -> None:
-    """What loading does not keep up to date."""
     with database.write() as connection:
-        for index in INDEXES:
+        for index in late_indexes(database):
             index.drop(connection, checkfirst=True)
 
 
@@ -76,24 +44,12 @@ def build(database: Database, stop: threading.Event, progress: Callable[[float],
 
     `progress` is told the part done, 0 to 1.
     """
-    steps: list[Step] = [*(_index_step(index) for index in INDEXES), _fill_utxo]
-    count = len(steps) + 1
+    steps: list[Step] = [*(_index_step(index) for index in late_indexes(database)), fill_busy]
     try:
-        with script_totals(database) if database.is_sqlite else nullcontext() as totals:
-            for number, step in enumerate(steps, 1):
-                with database.write() as connection:
-                    _take_step(connection, step, number / count, stop)
-                progress(number / count)
-            if totals is None:
-                with database.write() as connection:
-                    _take_step(connection, _fill_script, 1.0, stop)
-            else:
-                while not totals.ready(STOP_INTERVAL):
-                    if stop.is_set():
-                        return False
-                with totals.write() as connection:
-                    _take_step(connection, totals.copy, 1.0, stop)
-            progress(1.0)
+        for number, step in enumerate(steps, 1):
+            with database.write() as connection:
+                _take_step(connection, step, number / len(steps), stop)
+            progress(number / len(steps))
     except OperationalError:
         if stop.is_set():
             return False
@@ -116,43 +72,6 @@ def _index_step(index: Index) -> Step:
         index.create(connection, checkfirst=True)
 
     return create
-
-
-def _fill_utxo(connection: Connection) -> None:
-    connection.execute(
-        _FILL_UTXO,
-        {"genesis": GENESIS_TX_ID, "op_return": OP_RETURN, "largest": MAX_SCRIPT_SIZE},
-    )
-    for older in _repeated(connection):
-        coins = connection.execute(
-            select(_output.script_key, _output.output_id).where(_output.output_id.in_(older))
-        )
-        execute_many(
-            connection,
-            "DELETE FROM utxo WHERE script_key = ? AND output_id = ?",
-            [(row.script_key, row.output_id) for row in coins],
-        )
-
-
-def _fill_script(connection: Connection) -> None:
-    connection.exec_driver_sql(_FILL_SCRIPT)
-
-
-def _repeated(connection: Connection) -> list[range]:
-    """The outputs of transactions that a later one repeats."""
-    keys = connection.execute(
-        select(_tx.txid_key).group_by(_tx.txid_key).having(func.count() > 1)
-    ).scalars()
-    outputs = []
-    for some in pieces(keys.all()):
-        rows = connection.execute(select(schema.tx).where(_tx.txid_key.in_(some))).all()
-        newest = newest_transactions(connection, {row.txid for row in rows})
-        outputs += [
-            range(row.first_output_id, row.first_output_id + row.output_count)
-            for row in rows
-            if newest[row.txid].tx_id != row.tx_id
-        ]
-    return outputs
 
 
 def _prepare(connection: Connection) -> None:

@@ -23,23 +23,20 @@ _block, _tx, _output, _input = (
 def read_position(connection: Connection) -> Position:
     """Where the next block stands, from the newest rows."""
     blocks = connection.execute(
-        select(_block.height, _block.hash, _block.time)
-        .order_by(_block.height.desc())
-        .limit(MEDIAN_TIME_SPAN - 1)
+        select(schema.block).order_by(_block.height.desc()).limit(MEDIAN_TIME_SPAN - 1)
     ).all()
     if not blocks:
         return GENESIS_POSITION
-    last = connection.execute(
-        select(
-            _tx.tx_id,
-            _tx.first_output_id + _tx.output_count,
-            _tx.first_input_id + _tx.input_count,
-        )
-        .order_by(_tx.tx_id.desc())
-        .limit(1)
-    ).one()
-    times = tuple(block.time for block in reversed(blocks))
-    return Position(blocks[0].height + 1, blocks[0].hash, times, last[0] + 1, last[1], last[2])
+    last = blocks[0]
+    return Position(
+        last.height + 1,
+        last.hash,
+        tuple(block.time for block in reversed(blocks)),
+        last.next_tx_id,
+        last.chain_tx_count,
+        last.chain_output_count,
+        last.chain_input_count,
+    )
 
 
 def append_blocks(
@@ -71,8 +68,9 @@ def append_blocks(
 
 def connect_block(connection: Connection, rows: BlockRows, *, keep_raw_blocks: bool) -> None:
     """Add one block and all that follows from it."""
-    aggregates.connect(connection, rows)
+    aggregates.require_unspent(connection, rows)
     append_blocks(connection, [rows], keep_raw_blocks=keep_raw_blocks)
+    aggregates.connect(connection, rows)
 
 
 def disconnect_block(connection: Connection, *, with_aggregates: bool) -> None:
@@ -85,8 +83,8 @@ def disconnect_block(connection: Connection, *, with_aggregates: bool) -> None:
     move_tip(connection, block.hash, block.height - 1, previous_hash, 1)
     if with_aggregates:
         aggregates.disconnect(connection, block)
-    connection.execute(delete(schema.input_).where(_input.input_id >= block.first_input_id))
-    connection.execute(delete(schema.output).where(_output.output_id >= block.first_output_id))
+    connection.execute(delete(schema.input_).where(_input.input_id >= block.first_tx_id))
+    connection.execute(delete(schema.output).where(_output.output_id >= block.first_tx_id))
     connection.execute(delete(schema.tx).where(_tx.tx_id >= block.first_tx_id))
     connection.execute(delete(schema.block).where(_block.height == block.height))
     connection.execute(delete(schema.stale_block).where(schema.stale_block.c.hash == block.hash))

@@ -6,8 +6,15 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
-from indexer.keys import txid_key
-from indexer.schema import input_, mempool_input, mempool_output, output, tx
+from indexer.schema import (
+    has_txid,
+    input_,
+    mempool_input,
+    mempool_output,
+    output,
+    tx,
+    tx_of,
+)
 
 Outpoint = tuple[bytes, int]
 T = TypeVar("T")
@@ -55,8 +62,7 @@ def confirmed_among(connection: Connection, txids: Iterable[bytes]) -> set[bytes
     wanted = set(txids)
     found: set[bytes] = set()
     for some in batches(wanted):
-        keys = [txid_key(txid) for txid in some]
-        found.update(connection.scalars(select(tx.c.txid).where(tx.c.txid_key.in_(keys))))
+        found.update(connection.scalars(select(tx.c.txid).where(has_txid(some))))
     return found & wanted
 
 
@@ -82,7 +88,7 @@ def confirmed_spenders(
     for some in batches(by_id):
         for row in connection.execute(
             select(input_.c.output_id, tx.c.txid)
-            .join(tx, tx.c.tx_id == input_.c.tx_id)
+            .join_from(input_, tx, tx.c.tx_id == tx_of(input_.c.input_id))
             .where(input_.c.output_id.in_(some))
         ):
             found[by_id[row.output_id]] = row.txid
@@ -96,11 +102,11 @@ def _output_ids(connection: Connection, outpoints: Iterable[Outpoint]) -> dict[i
     first_ids: dict[bytes, tuple[int, int]] = {}
     for some in batches(vouts):
         rows = connection.execute(
-            select(tx.c.txid, tx.c.first_output_id, tx.c.output_count)
-            .where(tx.c.txid_key.in_([txid_key(txid) for txid in some]))
+            select(tx.c.txid, tx.c.tx_id, tx.c.output_count)
+            .where(has_txid(some))
             .order_by(tx.c.tx_id)  # before BIP30 a txid could come twice: the later one counts
         )
-        first_ids |= {row.txid: (row.first_output_id, row.output_count) for row in rows}
+        first_ids |= {row.txid: (row.tx_id, row.output_count) for row in rows}
     return {
         first + vout: (txid, vout)
         for txid, (first, count) in first_ids.items()

@@ -4,22 +4,24 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
 from indexer import schema
 from indexer.chain.encoding import hash_hex
-from indexer.keys import txid_key
 from indexer.sync.rows import BlockDraft, InvalidBlockError, Outpoint, Prevout
 
 CACHE_SIZE = 1_000_000  # outputs, some 250 bytes each
+T = TypeVar("T")
+
 LOOKUP_SIZE = 900  # keys in one SQL statement
 
 _tx, _output = schema.tx.c, schema.output.c
-_transactions_by_key = select(_tx.txid, _tx.tx_id, _tx.first_output_id, _tx.output_count).where(
-    _tx.txid_key.in_(bindparam("keys", expanding=True))
+_transactions_by_prefix = select(_tx.txid, _tx.tx_id, _tx.output_count).where(
+    schema.txid_prefix_of(schema.tx).in_(bindparam("prefixes", expanding=True))
 )
-_outputs_by_id = select(_output.output_id, _output.script_key, _output.value).where(
+_outputs_by_id = select(_output.output_id, _output.value).where(
     _output.output_id.in_(bindparam("ids", expanding=True))
 )
 
@@ -58,13 +60,7 @@ class Prevouts:
         missing: list[Outpoint] = []
         resolved: list[list[Prevout | None]] = []
         for draft in drafts:
-            cache.update(
-                zip(
-                    draft.created,
-                    [(row[0], row[3], row[2]) for row in draft.outputs],
-                    strict=True,
-                )
-            )
+            cache.update(zip(draft.created, [row[:2] for row in draft.outputs], strict=True))
             found = [cache.pop(spent, None) for spent in draft.spent]
             missing += [s for s, prevout in zip(draft.spent, found, strict=True) if prevout is None]
             resolved.append(found)
@@ -84,12 +80,11 @@ class StoredTransaction:
     """Where the outputs of a transaction are."""
 
     tx_id: int
-    first_output_id: int
     output_count: int
 
     @property
     def output_ids(self) -> range:
-        return range(self.first_output_id, self.first_output_id + self.output_count)
+        return range(self.tx_id, self.tx_id + self.output_count)
 
 
 def newest_transactions(
@@ -100,8 +95,8 @@ def newest_transactions(
     Before BIP30 a coinbase could repeat an older one; only the newest can be spent.
     """
     newest: dict[bytes, StoredTransaction] = {}
-    for keys in pieces(sorted({txid_key(txid) for txid in txids})):
-        for txid, *where in connection.execute(_transactions_by_key, {"keys": keys}):
+    for prefixes in pieces(sorted({txid[: schema.TXID_PREFIX_SIZE] for txid in txids})):
+        for txid, *where in connection.execute(_transactions_by_prefix, {"prefixes": prefixes}):
             found = StoredTransaction(*where)
             if txid not in txids or (before is not None and found.tx_id >= before):
                 continue
@@ -110,7 +105,7 @@ def newest_transactions(
     return newest
 
 
-def pieces(values: Sequence[int]) -> Iterator[Sequence[int]]:
+def pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many values at a time as go well into one SQL statement."""
     for start in range(0, len(values), LOOKUP_SIZE):
         yield values[start : start + LOOKUP_SIZE]
@@ -125,9 +120,8 @@ def _look_up(connection: Connection, outpoints: Sequence[Outpoint]) -> list[Prev
             raise UnknownPrevoutError(
                 f"The index does not have output {vout} of transaction {hash_hex(txid)}"
             )
-        ids.append(found.first_output_id + vout)
-    prevouts: dict[int, Prevout] = {}
+        ids.append(found.tx_id + vout)
+    values: dict[int, int] = {}
     for some in pieces(sorted(ids)):
-        for output_id, key, value in connection.execute(_outputs_by_id, {"ids": some}):
-            prevouts[output_id] = (output_id, key, value)
-    return [prevouts[output_id] for output_id in ids]
+        values.update(dict(connection.execute(_outputs_by_id, {"ids": some}).all()))
+    return [(output_id, values[output_id]) for output_id in ids]

@@ -1,7 +1,7 @@
 """From a block to the rows that the tables hold of it: pure functions, no SQL, no node.
 
 A block is drafted by itself; what its inputs spend is looked up elsewhere (prevouts.py) and
-completes the draft. Rows are tuples in the order of the table's columns. Ids count from 0.
+completes the draft. Rows are tuples in the order of the table's columns. Ids start at 0.
 """
 
 import marshal
@@ -12,22 +12,17 @@ from typing import Any, TypeAlias
 
 from indexer.chain.encoding import Block, BlockHeader, Transaction, hash_hex
 from indexer.chain.merkle import merkle_root
-from indexer.keys import TxFlag, script_key, txid_key
+from indexer.keys import TxFlag, script_key
 from indexer.node.base import NodeError
 
 Outpoint: TypeAlias = tuple[bytes, int]  # txid, vout
 Row: TypeAlias = tuple[object, ...]
-# In the order of schema.tx; its tenth, the fee, is 0 in a draft.
-TxRow: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, int, int, int, int]
-# output_id, tx_id, value, script_key, script
-OutputRow: TypeAlias = tuple[int, int, int, int, bytes]
-# input_id, tx_id, output_id, script_key, value
-InputRow: TypeAlias = tuple[int, int, int, int, int]
-# What an input spends: output_id, script_key, value
-Prevout: TypeAlias = tuple[int, int, int]
+# In the order of schema.tx; where the fee will be, a draft has the sum of the outputs.
+TxRow: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, int]
+OutputRow: TypeAlias = tuple[int, int, int, bytes]  # output_id, value, script_key, script
+InputRow: TypeAlias = tuple[int, int]  # input_id, output_id
+Prevout: TypeAlias = tuple[int, int]  # what an input spends: output_id, value
 
-MAX_SCRIPT_SIZE = 10_000  # bytes
-OP_RETURN = b"\x6a"
 FIRST_FINAL_SEQUENCE = 0xFFFFFFFE  # BIP125: what is below signals that it may be replaced
 MEDIAN_TIME_SPAN = 11  # blocks, BIP113
 MARSHAL_PLAIN = 2  # the last version of marshal's format without references
@@ -50,11 +45,12 @@ class Position:
     prev_hash: bytes
     times: tuple[int, ...]  # of up to ten blocks before, oldest first
     tx_id: int
-    output_id: int
-    input_id: int
+    tx_count: int  # in the chain so far
+    output_count: int
+    input_count: int
 
 
-GENESIS_POSITION = Position(0, bytes(32), (), 0, 0, 0)
+GENESIS_POSITION = Position(0, bytes(32), (), 0, 0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -78,7 +74,7 @@ class BlockDraft:
     @property
     def created(self) -> list[Outpoint]:
         """One for each of `outputs`."""
-        return [(row[1], vout) for row in self.transactions for vout in range(row[6])]
+        return [(row[1], vout) for row in self.transactions for vout in range(row[4])]
 
     def __reduce__(self) -> tuple[Callable[..., "BlockDraft"], tuple[object, ...]]:
         # Marshal writes and reads rows in a third of the time, since it looks for no repetitions.
@@ -107,11 +103,6 @@ class BlockRows:
     inputs: list[InputRow]
 
 
-def is_unspendable(script: bytes) -> bool:
-    """Whether no input can ever spend it, whatever the input says."""
-    return script.startswith(OP_RETURN) or len(script) > MAX_SCRIPT_SIZE
-
-
 def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
     """The rows of the block that follows `position`; InvalidBlockError if it does not."""
     txids = [transaction.txid for transaction in block.transactions]
@@ -119,41 +110,31 @@ def draft_block(block: Block, raw: bytes, position: Position) -> BlockDraft:
     check_block(block.header, txids, position, starts_with_coinbase=starts_with_coinbase)
     coinbase_script = block.transactions[0].inputs[0].script_sig
     draft = BlockDraft(position, raw, block.header, block.hash, 0, coinbase_script, [], [], [])
-    outputs, spent = draft.outputs, draft.spent
-    height, tx_id, output_id = position.height, position.tx_id, position.output_id
+    tx_id = position.tx_id
     sizes = weights = 0
-    for transaction in block.transactions:
-        txid = transaction.txid
-        first_output_id, first_spent = output_id, len(spent)
-        total = 0
-        for value, script in transaction.outputs:
-            outputs.append((output_id, tx_id, value, script_key(script), script))
-            output_id += 1
-            total += value
+    for number, (txid, transaction) in enumerate(zip(txids, block.transactions, strict=True)):
+        for output_id, (value, script) in enumerate(transaction.outputs, tx_id):
+            draft.outputs.append((output_id, value, script_key(script), script))
         flags = flags_of(transaction)
-        if not flags & COINBASE:
-            spent += [each[:2] for each in transaction.inputs]
+        inputs = () if flags & COINBASE else transaction.inputs
+        draft.spent += [each[:2] for each in inputs]
         size, weight = transaction.size, transaction.weight
         sizes += size
         weights += weight
-        draft.transactions.append(
-            (
-                tx_id,
-                txid,
-                txid_key(txid),
-                height,
-                first_output_id,
-                position.input_id + first_spent,
-                output_id - first_output_id,
-                len(spent) - first_spent,
-                total,
-                0,
-                size,
-                weight,
-                flags,
-            )
+        row = (
+            tx_id,
+            txid,
+            position.height,
+            number,
+            len(transaction.outputs),
+            len(inputs),
+            sum(each.value for each in transaction.outputs),
+            size,
+            weight,
+            flags,
         )
-        tx_id += 1
+        draft.transactions.append(row)
+        tx_id = id_after(row)
     # BIP141: all but the transactions counts four times; the MWEB extension does not count.
     draft.weight = weights + 4 * (len(raw) - len(block.extension) - sizes)
     return draft
@@ -177,6 +158,11 @@ def check_block(
     )
 
 
+def id_after(row: TxRow) -> int:
+    """The tx_id of the next transaction."""
+    return row[0] + max(row[4], row[5], 1)
+
+
 def position_after(draft: BlockDraft) -> Position:
     """Where the block behind this one stands."""
     position = draft.position
@@ -184,9 +170,10 @@ def position_after(draft: BlockDraft) -> Position:
         position.height + 1,
         draft.hash,
         (*position.times, draft.header.time)[1 - MEDIAN_TIME_SPAN :],
-        position.tx_id + len(draft.transactions),
-        position.output_id + len(draft.outputs),
-        position.input_id + len(draft.spent),
+        id_after(draft.transactions[-1]),
+        position.tx_count + len(draft.transactions),
+        position.output_count + len(draft.outputs),
+        position.input_count + len(draft.spent),
     )
 
 
@@ -194,26 +181,24 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
     """The block's rows, given what its inputs spend in their order."""
     inputs: list[InputRow] = []
     transactions: list[TxRow] = []
-    input_id = draft.position.input_id
     remaining = iter(prevouts)
     fees = output_value = coinbase_value = 0
     for row in draft.transactions:
-        tx_id, count, total = row[0], row[7], row[8]
-        if row[12] & COINBASE:
+        total = row[6]
+        if row[9] & COINBASE:
             coinbase_value = total
-            transactions.append(row)
+            transactions.append((*row[:6], 0, *row[7:]))
             continue
         fee = -total
-        for output_id, key, value in islice(remaining, count):
-            inputs.append((input_id, tx_id, output_id, key, value))
-            input_id += 1
+        for input_id, (output_id, value) in enumerate(islice(remaining, row[5]), row[0]):
+            inputs.append((input_id, output_id))
             fee += value
         if fee < 0:
             raise InvalidBlockError(f"Transaction {hash_hex(row[1])} pays out more than it spends")
         fees += fee
         output_value += total
-        transactions.append((*row[:9], fee, *row[10:]))
-    position, header = draft.position, draft.header
+        transactions.append((*row[:6], fee, *row[7:]))
+    position, after, header = draft.position, position_after(draft), draft.header
     times = sorted((*position.times, header.time))
     block_row = (
         position.height,
@@ -225,8 +210,10 @@ def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
         len(draft.raw),
         draft.weight,
         position.tx_id,
-        position.output_id,
-        position.input_id,
+        after.tx_id,
+        after.tx_count,
+        after.output_count,
+        after.input_count,
         output_value,
         coinbase_value,
         fees,

@@ -25,7 +25,7 @@ from indexer.chain.transaction import (
     WITNESS_FLAG,
 )
 from indexer.chain.wire import long_varint
-from indexer.keys import script_key, txid_key
+from indexer.keys import script_key
 from indexer.sync.rows import (
     COINBASE,
     FIRST_FINAL_SEQUENCE,
@@ -59,7 +59,7 @@ def scan_block(raw: bytes, network: Network, position: Position) -> BlockDraft:
         draft.header,
         [row[1] for row in rows],
         position,
-        starts_with_coinbase=bool(rows) and bool(rows[0][12] & COINBASE),
+        starts_with_coinbase=bool(rows) and bool(rows[0][9] & COINBASE),
     )
     return draft
 
@@ -70,28 +70,24 @@ def _scan(raw: bytes, network: Network, position: Position) -> BlockDraft:
     draft.coinbase_script = _first_script(raw, at, known_flags(network))
     allowed, size, flag = known_flags(network), len(raw), 0
     outputs, spent, append = draft.outputs, draft.spent, draft.transactions.append
-    height, output_id, input_id = position.height, position.output_id, position.input_id
+    height, tx_id = position.height, position.tx_id
     weights = sizes = 0
-    for tx_id in range(position.tx_id, position.tx_id + count):
+    for number in range(count):
         start, body, flag = at, at + 4, 0
         if allowed and raw[body] == 0 and raw[body + 1] != 0:
             flag = raw[body + 1]
             body += 2
             if flag & ~allowed:
                 raise EncodingError(f"a transaction has the unknown flag {flag}")
-        first_spent = len(spent)
-        flags, at = _scan_inputs(raw, body, spent)
-        input_count = len(spent) - first_spent
-        first_output_id = output_id
-        total, output_id, body_end = _scan_outputs(raw, at, tx_id, output_id, outputs)
+        input_count, flags, at = _scan_inputs(raw, body, spent)
+        output_count, total, body_end = _scan_outputs(raw, at, tx_id, outputs)
         at = body_end
         mweb_size = 0
         if flag & WITNESS_FLAG:
             at = _skip_witnesses(raw, at, input_count)
             flags |= SEGWIT
         if flag & MWEB_FLAG:
-            has_outputs = output_id > first_output_id
-            mweb_size = len(read_mweb(raw, at, has_outputs=has_outputs, alone=False))
+            mweb_size = len(read_mweb(raw, at, has_outputs=output_count > 0, alone=False))
             at += mweb_size
             flags |= MWEB | HOGEX  # inside a block no other has an MWEB part
         if input_count == 1 and spent[-1] == _COINBASE_OUTPOINT:
@@ -116,26 +112,24 @@ def _scan(raw: bytes, network: Network, position: Position) -> BlockDraft:
             (
                 tx_id,
                 txid,
-                txid_key(txid),
                 height,
-                first_output_id,
-                input_id + first_spent,
-                output_id - first_output_id,
+                number,
+                output_count,
                 input_count,
                 total,
-                0,
                 tx_size,
                 weight,
                 flags,
             )
         )
+        tx_id += max(output_count, input_count, 1)  # as id_after
     check_extension(raw[at:], after_hogex=count > 1 and bool(flag & MWEB_FLAG))
     draft.weight = weights + 4 * (at - sizes)  # as draft_block has it
     return draft
 
 
-def _scan_inputs(raw: bytes, at: int, spent: list[Outpoint]) -> tuple[int, int]:
-    """Appends what they spend; returns REPLACEABLE or 0, and where they end."""
+def _scan_inputs(raw: bytes, at: int, spent: list[Outpoint]) -> tuple[int, int, int]:
+    """Appends what they spend; returns their number, REPLACEABLE or 0, and where they end."""
     count, at = read_count(raw, at, MIN_INPUT_SIZE)
     flags = 0
     for _ in range(count):
@@ -148,26 +142,26 @@ def _scan_inputs(raw: bytes, at: int, spent: list[Outpoint]) -> tuple[int, int]:
         if _read_uint32(raw, at)[0] < FIRST_FINAL_SEQUENCE:
             flags = REPLACEABLE
         at += 4
-    return flags, at
+    return count, flags, at
 
 
 def _scan_outputs(
-    raw: bytes, at: int, tx_id: int, output_id: int, outputs: list[OutputRow]
+    raw: bytes, at: int, tx_id: int, outputs: list[OutputRow]
 ) -> tuple[int, int, int]:
-    """Appends their rows; returns the sum of their values, the next id and where they end."""
+    """Appends their rows; returns their number, the sum of their values and where they end."""
     count, at = read_count(raw, at, _MIN_OUTPUT)
     total = 0
-    for row_id in range(output_id, output_id + count):
+    for output_id in range(tx_id, tx_id + count):
         value, length = _read_value_and_length(raw, at)
         at += 9
         if length >= 0xFD:
             length, at = long_varint(raw, at, length)
         end = at + length
         script = raw[at:end]  # short beyond the end, where the lock time will be missing
-        outputs.append((row_id, tx_id, value, script_key(script), script))
+        outputs.append((output_id, value, script_key(script), script))
         total += value
         at = end
-    return total, output_id + count, at
+    return count, total, at
 
 
 def _skip_witnesses(raw: bytes, at: int, input_count: int) -> int:

@@ -200,4 +200,5 @@ def _coins_before(text: str | None) -> int | None:
     summary, number = find_confirmed(connection(), parse_hash(txid)), parse_number(vout)
     if summary is None or number >= summary.output_count:
         abort(404, "Output not found")
-    return summary.first_output_id + number
+    assert summary.tx_id is not None
+    return summary.tx_id + number

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from indexer.chain.wire import hash_hex
 from indexer.database import Database, DatabaseError
-from indexer.keys import txid_key
+from indexer.keys import script_hash_key
 from indexer.queries.headers import headers_from, last_common_height
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.script_events import keys_touched_above, pending_events
@@ -228,7 +228,7 @@ def _new_states(
     for script_hash, state in states.items():
         if state is None or common < 0 or state.newest_height > common:
             new = read_state(connection, script_hash)
-        elif txid_key(script_hash) not in touched:
+        elif script_hash_key(script_hash) not in touched:
             new = state
         elif state.script is None:
             new = read_state(connection, script_hash)

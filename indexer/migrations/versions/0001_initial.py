@@ -16,8 +16,9 @@ def upgrade() -> None:
     _create_tx()
     _create_output()
     _create_input()
-    _create_utxo()
     _create_script()
+    _create_script_coin()
+    _create_script_spend()
     _create_raw_block()
     _create_stale_block()
     _create_mempool_tx()
@@ -36,8 +37,9 @@ def downgrade() -> None:
         "mempool_tx",
         "stale_block",
         "raw_block",
+        "script_spend",
+        "script_coin",
         "script",
-        "utxo",
         "input",
         "output",
         "tx",
@@ -58,8 +60,10 @@ def _create_block() -> None:
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("weight", sa.Integer, nullable=False),
         sa.Column("first_tx_id", sa.BigInteger, nullable=False),
-        sa.Column("first_output_id", sa.BigInteger, nullable=False),
-        sa.Column("first_input_id", sa.BigInteger, nullable=False),
+        sa.Column("next_tx_id", sa.BigInteger, nullable=False),
+        sa.Column("chain_tx_count", sa.BigInteger, nullable=False),
+        sa.Column("chain_output_count", sa.BigInteger, nullable=False),
+        sa.Column("chain_input_count", sa.BigInteger, nullable=False),
         sa.Column("output_value", sa.BigInteger, nullable=False),
         sa.Column("coinbase_value", sa.BigInteger, nullable=False),
         sa.Column("fees", sa.BigInteger, nullable=False),
@@ -73,60 +77,46 @@ def _create_tx() -> None:
         "tx",
         sa.Column("tx_id", Id, primary_key=True, autoincrement=False),
         sa.Column("txid", sa.LargeBinary, nullable=False),
-        sa.Column("txid_key", sa.BigInteger, nullable=False),
         sa.Column("height", sa.Integer, nullable=False),
-        sa.Column("first_output_id", sa.BigInteger, nullable=False),
-        sa.Column("first_input_id", sa.BigInteger, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
         sa.Column("output_count", sa.Integer, nullable=False),
         sa.Column("input_count", sa.Integer, nullable=False),
-        sa.Column("output_value", sa.BigInteger, nullable=False),
         sa.Column("fee", sa.BigInteger, nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
         sa.Column("weight", sa.Integer, nullable=False),
         sa.Column("flags", sa.SmallInteger, nullable=False),
     )
-    op.create_index("tx_by_key", "tx", ["txid_key"])
+    op.create_index("tx_by_prefix", "tx", [sa.text("substr(txid, 1, 8)")])
 
 
 def _create_output() -> None:
     op.create_table(
         "output",
         sa.Column("output_id", Id, primary_key=True, autoincrement=False),
-        sa.Column("tx_id", sa.BigInteger, nullable=False),
         sa.Column("value", sa.BigInteger, nullable=False),
         sa.Column("script_key", sa.BigInteger, nullable=False),
         sa.Column("script", sa.LargeBinary, nullable=False),
     )
-    op.create_index("output_by_script", "output", ["script_key", "tx_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.create_index("output_by_script", "output", ["script_key"])
+    else:
+        op.create_index("output_by_script_and_id", "output", ["script_key", "output_id"])
 
 
 def _create_input() -> None:
     op.create_table(
         "input",
         sa.Column("input_id", Id, primary_key=True, autoincrement=False),
-        sa.Column("tx_id", sa.BigInteger, nullable=False),
         sa.Column("output_id", sa.BigInteger, nullable=False),
-        sa.Column("script_key", sa.BigInteger, nullable=False),
-        sa.Column("value", sa.BigInteger, nullable=False),
     )
     op.create_index("input_by_output", "input", ["output_id"])
-    op.create_index("input_by_script", "input", ["script_key", "tx_id"])
-
-
-def _create_utxo() -> None:
-    op.create_table(
-        "utxo",
-        sa.Column("script_key", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("output_id", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("value", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
-    )
 
 
 def _create_script() -> None:
     op.create_table(
         "script",
-        sa.Column("script_key", Id, primary_key=True, autoincrement=False),
+        sa.Column("script_id", Id, primary_key=True, autoincrement=False),
+        sa.Column("script_key", sa.BigInteger, nullable=False),
         sa.Column("tx_count", sa.BigInteger, nullable=False),
         sa.Column("output_count", sa.BigInteger, nullable=False),
         sa.Column("received", sa.BigInteger, nullable=False),
@@ -134,9 +124,26 @@ def _create_script() -> None:
         sa.Column("sent", sa.BigInteger, nullable=False),
         sa.Column("unspent_count", sa.BigInteger, nullable=False),
         sa.Column("unspent", sa.BigInteger, nullable=False),
-        sa.Column("first_tx_id", sa.BigInteger, nullable=False),
         sa.Column("last_tx_id", sa.BigInteger, nullable=False),
-        sa.Column("ambiguous", sa.SmallInteger, nullable=False),
+    )
+    op.create_index("script_by_key", "script", ["script_key"])
+
+
+def _create_script_coin() -> None:
+    op.create_table(
+        "script_coin",
+        sa.Column("script_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("output_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_script_spend() -> None:
+    op.create_table(
+        "script_spend",
+        sa.Column("script_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("input_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
     )
 
 
