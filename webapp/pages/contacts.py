@@ -42,9 +42,7 @@ class ContactsPage:
 @login_required
 def show() -> ResponseReturnValue:
     """The list; a form to add to it, begun by links (address=, name=)."""
-    return _page(
-        ContactForm(name=request.args.get("name", ""), address=request.args.get("address", ""))
-    )
+    return _page(ContactForm(None, request.args.get("name", ""), request.args.get("address", "")))
 
 
 @blueprint.post("")
