@@ -537,6 +537,14 @@ const ASKED: Mutant[] = [
     },
   },
   {
+    name: "asked: all to two",
+    code: "recipient_amount",
+    change: (draft, intent) => {
+      for (const recipient of intent.recipients) recipient.amount = "all";
+      draft.outputs.splice(2, 1);
+    },
+  },
+  {
     name: "asked: fewer positions in use",
     code: "change_out_of_reach",
     change: (_draft, intent) => {

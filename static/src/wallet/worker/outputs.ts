@@ -29,6 +29,9 @@ export interface CheckedOutputs {
 }
 
 function wantedPayments(intent: Intent, network: Network): Wanted[] {
+  const sweeps = intent.recipients.flatMap(({ amount }, at) => (amount === "all" ? [at] : []));
+  const second = sweeps[1]; // who would share "all", and how?
+  if (second !== undefined) refuse("recipient_amount", { recipient: second });
   return intent.recipients.map(({ address, amount }, recipient) => {
     const script = scriptOf(address, network);
     if (script === undefined) refuse("recipient_address", { recipient, address });
