@@ -138,3 +138,15 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "webapp", "--version"], capture_output=True, text=True, check=True
     ).stdout
     assert told.startswith("satchel, version ")
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = [
+        (document.name, *found)
+        for document in sorted((ROOT / "docs").rglob("*.md"))
+        for found in re.findall(r"`(tests/\w+\.py)(?:::(\w+))?`", document.read_text("utf-8"))
+    ]
+    assert len(named) > 20
+    for document, file, name in named:
+        assert (ROOT / file).is_file(), (document, file)
+        assert f"def {name}(" in (ROOT / file).read_text("utf-8") or not name, (document, name)
