@@ -1,16 +1,21 @@
 """Sending in a real Chromium: typed, drawn, checked by the worker, signed, followed."""
 
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_from_hex
+from indexer.chain.network import Network
 from indexer.queries.transactions import find_pending
 from tests.fixtures_browser import Axe
-from tests.fixtures_clients import LiveChain
+from tests.fixtures_clients import LiveChain, followed
+from tests.fixtures_litecoind import Daemon
+from tests.fixtures_site import Site
 from tests.test_wallet_send import payee
-from wallet.keys import Account, KeyNode, Purpose
+from tests.wallet_people import Person, settle
+from wallet.keys import Account, Branch, KeyNode, Purpose
 from wallet.seed import seed_of_words
 from wallet.spending import of_account
 
@@ -19,6 +24,7 @@ Opener = Callable[..., Page]
 WORDS = "abandon " * 11 + "about"
 PASSWORD = "correct horse battery"
 COIN = 100_000_000
+CONFIRM = "Is this what you want to pay?"
 
 
 def restore(page: Page) -> None:
@@ -33,26 +39,26 @@ def restore(page: Page) -> None:
     page.get_by_role("link", name="Send", exact=True).wait_for()
 
 
-def address_in(chain: LiveChain, index: int) -> str:
-    network = chain.node.network
+def address_on(network: Network, index: int) -> str:
     account = Account(KeyNode.master(seed_of_words(WORDS), network), network, Purpose.P2WPKH)
-    address = address_of(of_account(Purpose.P2WPKH, account.key(0, index)).script, network)
+    address = address_of(
+        of_account(Purpose.P2WPKH, account.key(Branch.RECEIVE, index)).script, network
+    )
     assert address is not None
     return address
 
 
-def test_two_are_paid_and_the_payment_is_bumped(
-    live_chain: LiveChain, open_page: Opener, axe: Axe
-) -> None:
-    page = open_page(f"{live_chain.site.origin}/wallets/new/restore")
-    restore(page)
-    live_chain.pay(address_in(live_chain, 0), COIN)
-    live_chain.mine()
-    page.get_by_role("link", name="Send", exact=True).click()
-    page.locator("#send-form").wait_for()
-    assert axe(page) == []
+def session_of(person: Person) -> dict[str, Any]:
+    """For a browser, the cookie of who is signed in."""
+    name = person.site.app.config["SESSION_COOKIE_NAME"]
+    cookie = person.client.get_cookie(name)
+    assert cookie is not None
+    kept = {"name": name, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}
+    return {"cookies": [kept], "origins": []}
 
-    first, second = payee(live_chain, 1), payee(live_chain, 2)
+
+def fill_in(page: Page, first: str, second: str) -> None:
+    """Two recipients, the second by a link, and a fee; with a mistake on the way."""
     page.fill("#to-0", first)
     page.fill("#amount-0", "2")
     expect(page.locator("#amount-0-error")).to_contain_text("There is not enough")
@@ -65,13 +71,32 @@ def test_two_are_paid_and_the_payment_is_bumped(
     expect(page.locator("#amount-1")).to_have_value("10000000")
     page.fill("#rate", "2.5")
     expect(page.locator("#preview .flow-band")).to_have_count(5)
-    page.screenshot(path="/tmp/send-1280.png", full_page=True)
+
+
+def test_two_are_paid_and_the_payment_is_bumped(
+    live_chain: LiveChain, open_page: Opener, axe: Axe
+) -> None:
+    page = open_page(f"{live_chain.site.origin}/wallets/new/restore")
+    restore(page)
+    live_chain.pay(address_on(live_chain.node.network, 0), COIN)
+    live_chain.mine()
+    page.get_by_role("link", name="Send", exact=True).click()
+    page.locator("#send-form").wait_for()
+    assert axe(page) == []
+
+    first, second = payee(live_chain, 1), payee(live_chain, 2)
+    fill_in(page, first, second)
     page.get_by_role("button", name="Review").click()
-    dialog = page.get_by_role("dialog", name="Is this what you want to pay?")
+    dialog = page.get_by_role("dialog", name=CONFIRM)
+    expect(dialog).to_contain_text(first)
+    dialog.get_by_role("button", name="Back").click()
+    page.reload()  # in the middle of it: the draft goes on, behind the password
+    page.get_by_role("button", name="Review and sign").click()
+    page.fill("#unlock-password", PASSWORD)
+    page.locator("#unlock").get_by_role("button", name="Unlock").click()
     expect(dialog).to_contain_text(first)
     expect(dialog).to_contain_text("0.25 BTC")
     expect(dialog).to_contain_text("(2.5 sat/vB)")
-    page.screenshot(path="/tmp/confirm-1280.png")
     assert axe(page) == []
     dialog.get_by_role("button", name="Sign and send").click()
     expect(page.get_by_text("Waiting for a block")).to_be_visible()
@@ -86,7 +111,6 @@ def test_two_are_paid_and_the_payment_is_bumped(
 
     page.fill("#raise-rate", "8")
     expect(page.locator("#raise-preview")).to_contain_text("8 sat/vB")
-    page.screenshot(path="/tmp/tx-1280.png", full_page=True)
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Review and sign").click()
     expect(dialog).to_contain_text("(8 sat/vB)")
@@ -95,3 +119,35 @@ def test_two_are_paid_and_the_payment_is_bumped(
     assert page.url.rsplit("/", 1)[1] != txid[::-1].hex()
     live_chain.mine()
     expect(page.get_by_text("Confirmed, 1 block deep")).to_be_visible()
+
+
+def test_the_same_on_litecoin_through_a_real_daemon(
+    litecoind: Daemon, litecoin_site: Site, open_page: Opener
+) -> None:
+    to = litecoind.address(kind="bech32")
+    somebody = settle(litecoin_site, "Somebody")
+    with followed(litecoin_site):
+        page = open_page(
+            f"{litecoin_site.origin}/wallets/new/restore", storage_state=session_of(somebody)
+        )
+        restore(page)
+        litecoind.send(address_on(litecoind.network, 0), 1.5)
+        litecoind.mine()
+        page.get_by_role("link", name="Send", exact=True).click()
+        page.fill("#to-0", to)
+        page.fill("#amount-0", "0.75")
+        page.get_by_label("Note", exact=True).fill("Firewood")
+        # The coin may need a moment to arrive: the drawing follows what is typed.
+        page.get_by_label("Slow").check()
+        expect(page.locator("#preview .flow-band")).to_have_count(4)
+        page.get_by_role("button", name="Review").click()
+        dialog = page.get_by_role("dialog", name=CONFIRM)
+        expect(dialog).to_contain_text(to)
+        expect(dialog).to_contain_text("0.75 LTC")
+        dialog.get_by_role("button", name="Sign and send").click()
+        expect(page.get_by_text("Waiting for a block")).to_be_visible()
+        assert page.url.rsplit("/", 1)[1] in litecoind.rpc("getrawmempool")
+        expect(page.get_by_text("Firewood")).to_be_visible()
+        litecoind.mine()
+        expect(page.get_by_text("Confirmed, 1 block deep")).to_be_visible(timeout=20_000)
+    assert litecoind.rpc("getreceivedbyaddress", to, 1, wallet="miner") == 0.75
