@@ -183,6 +183,28 @@ def test_labels_in_place(visit: Visit) -> None:
     assert "Rent" not in visit.get("")
 
 
+def test_the_search_box_finds_labels_of_ones_own(visit: Visit, demo_site: Site) -> None:
+    rows = visit.rows()
+    visit.label(type="tx", ref=rows[3], label="Allotment 100%_rent <b>\u202e")
+    box = visit.client.get("/search/suggest?q=100%25_RENT")
+    assert box.headers["Cache-Control"] == "no-store"
+    assert "Allotment 100%_rent &lt;b&gt;" in box.text
+    assert "U+202E" in box.text
+    assert "No block" not in box.text
+    found = visit.client.get("/search?q=allotment 100")
+    assert found.status_code == 302
+    assert visit.rows(found.headers["Location"].removeprefix(visit.url)) == [rows[3]]
+    visit.label(type="tx", ref=rows[4], label="Allotment 100 again")
+    page = visit.client.get("/search?q=allotment 100")
+    assert page.status_code == 200
+    assert "Your labels" in page.text
+    assert "100 again" in page.text
+    for stranger in (guest(demo_site), demo_site.app.test_client()):
+        assert "Allotment" not in stranger.get("/search/suggest?q=llotm").text
+        assert stranger.get("/search?q=allotment 100").status_code == 404
+    assert "Label" not in visit.client.get("/search/suggest?q=100%25x").text
+
+
 def test_labels_leave_and_come_back(visit: Visit, demo_site: Site) -> None:
     rows = visit.rows()
     visit.label(type="tx", ref=rows[0], label="one")

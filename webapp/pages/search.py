@@ -15,15 +15,18 @@ from webapp.search_words import (
     forms,
     problem_words,
 )
+from webapp.wallets.label_search import find_own_labels
 
 blueprint = Blueprint("search", __name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """At most one of findings and problem is there; `nearest` are what may have been meant."""
+    """At most one of findings and problem is there; `nearest` are what may have been meant, and
+    `labels` those of who is signed in."""
 
     text: str
+    labels: tuple[FindingWords, ...]
     findings: tuple[FindingWords, ...]
     problem: ProblemWords | None
     nearest: tuple[FindingWords, ...]
@@ -34,12 +37,14 @@ class SearchPage:
 @costly
 def show() -> ResponseReturnValue:
     result = _search(suggesting=False)
-    if len(result.findings) == 1:
-        response = redirect(finding_words(result.findings[0]).href)
+    page = _page(result)
+    found = (*page.labels, *page.findings)
+    if len(found) == 1:
+        response = redirect(found[0].href)
         response.headers["Cache-Control"] = "no-store"
         return response
-    page = _page(result)
-    missing = result.problem is not None and result.problem.reason is not Reason.EMPTY
+    empty = result.problem is None or result.problem.reason is Reason.EMPTY
+    missing = not found and not empty
     return _fresh(render_template("search/results.html", page=page), 404 if missing else 200)
 
 
@@ -56,10 +61,12 @@ def _search(*, suggesting: bool) -> SearchResult:
 
 
 def _page(result: SearchResult) -> SearchPage:
+    labels = find_own_labels(result.text)
     return SearchPage(
         text=result.text,
+        labels=labels,
         findings=tuple(map(finding_words, result.findings)),
-        problem=None if result.problem is None else problem_words(result.problem),
+        problem=problem_words(result.problem) if result.problem and not labels else None,
         nearest=tuple(map(finding_words, result.nearest)),
         forms=forms(),
     )
