@@ -1,0 +1,90 @@
+"""Lists of a wallet, contacts and the account in a browser: wide, on a phone, without script."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH, Axe
+from tests.fixtures_site import Site
+from tests.test_wallet_lists import Watched, watch
+from webapp.demo.cast import EXCHANGE
+
+LISTS = ("/coins", "/addresses", "/details")
+NOT_WIDER = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+
+
+def storage(watched: Watched) -> dict[str, object]:
+    """The session of the client for a browser."""
+    name = str(watched.site.app.config["SESSION_COOKIE_NAME"])
+    cookie = watched.client.get_cookie(name)
+    assert cookie is not None
+    own = {"name": name, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}
+    return {"cookies": [{**own, "expires": -1, "httpOnly": True, "secure": False,
+                         "sameSite": "Strict"}], "origins": []}  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "theme"), [(DESK_WIDTH, "light"), (PHONE_WIDTH, "dark")])
+def test_every_page_fits_and_is_accessible(
+    demo_site: Site, open_page: Callable[..., Page], axe: Axe, width: int, theme: str
+) -> None:
+    watched = watch(demo_site, EXCHANGE, f"Wide {width}")
+    own = f"/wallets/{watched.wallet_id}"
+    address = watched.get("/addresses").split("/address/")[1].split('"')[0]
+    watched.client.post(
+        "/wallets/contacts",
+        data={"name": "Lakeside Exchange", "address": address},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    page = open_page(
+        demo_site.origin + own + "/coins", width=width, theme=theme, storage_state=storage(watched)
+    )
+    for path in (*(own + rest for rest in LISTS), "/wallets/contacts", "/account"):
+        page.goto(demo_site.origin + path)
+        expect(page.locator(".account-link")).to_be_visible()
+        assert page.evaluate(NOT_WIDER), path
+        assert axe(page) == [], path
+
+
+def test_entering_fits_and_is_accessible(
+    demo_site: Site, open_page: Callable[..., Page], axe: Axe
+) -> None:
+    for width, theme in ((DESK_WIDTH, "dark"), (PHONE_WIDTH, "light")):
+        page = open_page(demo_site.origin + "/account/sign-in", width=width, theme=theme)
+        for path in ("/account/sign-in", "/account/register"):
+            page.goto(demo_site.origin + path)
+            assert page.evaluate(NOT_WIDER), path
+            assert axe(page) == [], path
+        expect(page.locator(".account-link")).to_have_count(0)
+
+
+def test_without_script_coins_are_frozen_and_accounts_kept(
+    demo_site: Site, open_page: Callable[..., Page]
+) -> None:
+    watched = watch(demo_site, EXCHANGE, "Without script")
+    path = f"{demo_site.origin}/wallets/{watched.wallet_id}"
+    page = open_page(path + "/coins", javascript=False, storage_state=storage(watched))
+    page.get_by_role("button", name="Freeze").first.click()
+    expect(page.get_by_role("button", name="Release")).to_have_count(1)
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_role("button", name="Release")).to_have_count(0)
+    page.get_by_role("link", name="Largest").click()
+    page.locator('input[name="coin"]:enabled').first.check()
+    page.get_by_role("button", name="Send the ticked coins").click()
+    assert "/send?coin=" in page.url
+    page.goto(path + "/details")
+    page.get_by_role("spinbutton", name="Gap limit").fill("25")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("spinbutton", name="Gap limit")).to_have_value("25")
+    page.get_by_role("link", name="Without script").click()
+    page.get_by_label("Name", exact=True).fill("Wren")
+    page.get_by_label("New password").fill("a rather long password")
+    page.get_by_label("The same password again").fill("a rather long password")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.locator("h1")).to_have_text("Wren")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.goto(demo_site.origin + "/account/sign-in")
+    page.get_by_label("Name", exact=True).fill("wren")
+    page.get_by_label("Password of your account").fill("a rather long password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".account-link")).to_have_text("Wren")
