@@ -258,6 +258,31 @@ def test_change_that_would_be_dust_goes_to_the_fee_and_that_is_said() -> None:
     _check(selection, request)
 
 
+def test_change_is_made_from_the_least_that_is_worth_it() -> None:
+    """To the unit. A P2WPKH input, this payment and the change have 153 vbytes."""
+    least = 294  # dust; spending it costs 68 units in quiet times
+    for left, made in ((least, least), (least - 1, None)):
+        payment = TxOutput(100_000 - 153 - left, PAYEE)
+        request = Request(REGTEST, (payment,), 1_000, 1_000, CHANGE)
+        assert least_change(request) == least
+        selection = select(_coins(100_000), request, Random(1))
+        assert selection.change == made
+
+
+def test_of_exact_matches_the_cheaper_one_is_taken() -> None:
+    """One coin where inputs are dear now, two where they are cheaper than later."""
+    one, other, third = 50_000, 30_000, 20_000 + 68
+    weight = transaction_weight([SIZES[2]], [TxOutput(0, PAYEE)])
+    amount = one - fee_of(weight, 1_000)
+    coins = _coins(one, other, third)
+    dear = Request(REGTEST, (TxOutput(amount, PAYEE),), 1_000, 200, CHANGE)
+    assert [coin.value for coin in select(coins, dear, Random(1)).coins] == [one]
+    cheap = Request(REGTEST, (TxOutput(amount, PAYEE),), 1_000, 20_000, CHANGE)
+    selection = select(coins, cheap, Random(1))
+    assert selection.algorithm is Algorithm.BRANCH_AND_BOUND
+    assert sorted(coin.value for coin in selection.coins) == [third, other]
+
+
 def test_frozen_coins_are_never_spent() -> None:
     coins = _coins(100_000, 20_000, 30_000)
     frozen = frozenset({coins[0].outpoint})
