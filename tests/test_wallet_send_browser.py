@@ -1,9 +1,8 @@
 """Sending in a real Chromium: typed, drawn, checked by the worker, signed, followed."""
 
 from collections.abc import Callable
-from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, StorageState, expect
 
 from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_from_hex
@@ -48,13 +47,15 @@ def address_on(network: Network, index: int) -> str:
     return address
 
 
-def session_of(person: Person) -> dict[str, Any]:
+def session_of(person: Person) -> StorageState:
     """For a browser, the cookie of who is signed in."""
     name = person.site.app.config["SESSION_COOKIE_NAME"]
     cookie = person.client.get_cookie(name)
     assert cookie is not None
-    kept = {"name": name, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}
-    return {"cookies": [kept], "origins": []}
+    return {
+        "cookies": [{"name": name, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}],
+        "origins": [],
+    }
 
 
 def fill_in(page: Page, first: str, second: str) -> None:

@@ -9,6 +9,7 @@ ALREADY_THERE = (
     "already in block chain",
     "already in utxo set",
 )
+CONFLICT = ("txn-mempool-conflict", "bip125-replacement-disallowed")
 
 
 def is_already_there(reason: str) -> bool:
@@ -16,15 +17,23 @@ def is_already_there(reason: str) -> bool:
     return reason.lower().startswith(ALREADY_THERE) or "already in" in reason.lower()
 
 
-def rejection_words(reason: str) -> str:
-    """A sentence for the node's reason; its own words stand behind where we have none."""
+def rejection_words(reason: str, *, replacing: bool = False) -> str:
+    """A sentence for the node's reason; its own words stand behind where we have none. `replacing`:
+    the transaction was meant to take the place of another one."""
+    if replacing and reason.startswith(CONFLICT):
+        return str(
+            _(
+                "This node takes no replacements, as Litecoin's nodes usually do. Give this draft "
+                "up, and let a second transaction pay for the first (CPFP)."
+            )
+        )
     known = (
         (
             ("bad-txns-inputs-missingorspent", "missing inputs", "missing-inputs"),
             _("A coin that this payment spends was spent meanwhile. Make the payment anew."),
         ),
         (
-            ("txn-mempool-conflict", "bip125-replacement-disallowed"),
+            CONFLICT,
             _("Another unconfirmed transaction spends the same coins, and is not replaceable."),
         ),
         (

@@ -91,7 +91,7 @@ def send(database: Database, index: Connection, draft: Draft) -> bytes:
         raise SendError(_("This draft is not signed."))
     if draft.state is not DraftState.SENT and not _is_known(index, draft.txid):
         try:
-            _submit(draft.raw)
+            _submit(draft.raw, replacing=draft.replaces is not None)
         except SendError as error:
             with database.write() as connection:
                 drafts.note_error(connection, draft.id, str(error))
@@ -106,16 +106,18 @@ def _is_known(index: Connection, txid: bytes) -> bool:
     return is_pending(index, txid) or find_confirmed(index, txid) is not None
 
 
-def _submit(raw: bytes) -> None:
+def _submit(raw: bytes, *, replacing: bool) -> None:
     try:
         verdict = broadcaster().test_accept([raw])[0]
         if not verdict.allowed and not is_already_there(verdict.reason or ""):
-            raise SendError(rejection_words(verdict.reason or ""), kept=True)
+            raise SendError(rejection_words(verdict.reason or "", replacing=replacing), kept=True)
         broadcast(raw)
     except TransactionRejectedError as error:
         in_a_block = error.code == TransactionRejectedError.IN_A_BLOCK_ALREADY
         if not in_a_block and not is_already_there(error.reason):
-            raise SendError(rejection_words(error.reason), kept=True) from error
+            raise SendError(
+                rejection_words(error.reason, replacing=replacing), kept=True
+            ) from error
     except NodeError as error:
         raise SendError(
             _(
