@@ -1,6 +1,7 @@
 """Sending, at the server: the form, its mistakes, drafts, and what becomes of signed payments."""
 
 import re
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from indexer.node.base import NodeUnavailableError, Verdict
 from indexer.queries.transactions import find_pending, is_pending
 from tests.fixtures_clients import LiveChain
 from tests.wallet_people import Person, settle
+from wallet.bbqr import PSBT, split
 from wallet.inspection import inspect, usual_limits
 from wallet.keys import Branch, Purpose
 from wallet.own_keys import OwnKeys
@@ -426,3 +428,52 @@ def test_change_comes_back_on_the_change_branch(ann: Person, live_chain: LiveCha
     psbt = parse_psbt(ann.client.get(f"{url}/psbt").data, ann.network)
     change = script_of(ann.address(Branch.CHANGE, 0), ann.network)
     assert change in {output.script for output in psbt.tx.outputs}
+
+
+def test_a_wallet_that_only_watches_sends_by_file_text_or_codes(live_chain: LiveChain) -> None:
+    eve = settle(live_chain.site, "Eve", kind="watch")
+    live_chain.pay(eve.address(index=0), COIN)
+    live_chain.mine()
+    made = eve.client.post(eve.path("/drafts"), data=form(payee(live_chain), "0.2"), headers=HTML)
+    assert made.status_code == 303  # no script is needed
+    page = eve.client.get(made.location, headers=HTML).text
+    assert "Take it to your signer" in page
+    file = eve.client.get(f"{made.location}/psbt")
+    assert file.headers["Content-Disposition"].endswith('.psbt"')
+    assert file.data.startswith(b"psbt\xff")
+    assert page.count("data-frame") == len(split(file.data, PSBT))
+    psbt = parse_psbt(signed(eve, made.location), eve.network).serialize()
+
+    unsigned = {"file": (BytesIO(file.data), "same.psbt")}
+    refused = eve.client.post(f"{made.location}/signed", data=unsigned, headers=HTML)
+    assert refused.status_code == 400
+    assert "1 of 1 inputs are not signed" in refused.text
+    frames = "\n".join(reversed(split(psbt, PSBT)))
+    sent = eve.client.post(f"{made.location}/signed", data={"psbt": frames}, headers=HTML)
+    assert sent.status_code == 303
+    found = hash_from_hex(sent.location.rsplit("/", 1)[1])
+    assert is_pending_there(live_chain, found)
+
+    again = eve.client.post(eve.path("/drafts"), data=form(payee(live_chain), "0.1"), headers=HTML)
+    psbt = parse_psbt(signed(eve, again.location), eve.network).serialize()
+    upload = {"file": (BytesIO(psbt), "signed.psbt"), "psbt": ""}
+    assert eve.client.post(f"{again.location}/signed", data=upload, headers=HTML).status_code == 303
+
+
+def test_signed_drafts_do_not_share_change_addresses(
+    ann: Person, live_chain: LiveChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcaster = live_chain.site.app.extensions["satchel"].broadcaster
+
+    def down(self: object, *_raws: object, **_limits: object) -> tuple[Verdict, ...]:
+        raise NodeUnavailableError("away")
+
+    monkeypatch.setattr(type(broadcaster), "test_accept", down)
+    url = make_draft(ann, form(payee(live_chain), "0.3"))
+    assert send(ann, url).status_code == 503
+    second = make_draft(ann, form(payee(live_chain), "0.1"))
+    psbts = [parse_psbt(ann.client.get(f"{each}/psbt").data, ann.network) for each in (url, second)]
+    scripts = [{output.script for output in each.tx.outputs} for each in psbts]
+    assert scripts[0] & scripts[1] == {script_of(payee(live_chain), ann.network)}
+    spent = [{each.prev_txid for each in psbt.tx.inputs} for psbt in psbts]
+    assert spent[0].isdisjoint(spent[1])
