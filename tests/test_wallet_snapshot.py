@@ -1,11 +1,13 @@
 """What a wallet is said to hold and to have done: equal to what reading every block gives."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine, event
@@ -345,6 +347,22 @@ def test_a_wallet_is_kept_once(household: Household) -> None:
             add_account(writing, household.wallet_id, again.accounts[0])
         somebody = add_user(writing, "Somebody else", None)
         assert create_wallet(writing, somebody.id, network, again) != household.wallet_id
+
+
+def test_two_processes_scan_at_once(household: Household) -> None:
+    """Each finds that the same addresses are wanted: they are kept once, without an error."""
+    household.pay((1_000, household.script(GAP - 1)))
+    ready = Barrier(4)
+
+    def scan(_number: int) -> Snapshot:
+        ready.wait(10)
+        return replace(household, keeper=Keeper()).open()
+
+    with ThreadPoolExecutor(4) as pool:
+        snapshots = list(pool.map(scan, range(4)))
+    for snapshot in snapshots:
+        assert snapshot.accounts[0].receive.scan.looked == 2 * GAP
+    require_true(household)
 
 
 def test_a_process_keeps_the_wallets_opened_last(household: Household) -> None:

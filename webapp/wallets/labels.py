@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from indexer.chain.encoding import hash_from_hex, hash_hex
 from indexer.chain.network import Network
 from wallet.labels import MAX_LABEL, LabelRecord, LabelType, read_labels
-from webapp.accounts.schema import frozen_coin, label
+from webapp.accounts.schema import frozen_coin, label, wallet
+from webapp.wallets.store import lock_row
 
 MOST_LABELS = 100_000  # of one wallet
 REFS_AT_ONCE = 500
@@ -90,6 +91,7 @@ def checked_record(kind: str, ref: str, text: str, network: Network) -> LabelRec
 
 def set_label(connection: Connection, wallet_id: int, record: LabelRecord) -> None:
     """Keep a label, or forget it where it is empty. Raises LabelError where there are too many."""
+    lock_row(connection, wallet, wallet_id)
     _write(connection, wallet_id, _current(connection, wallet_id), [record])
 
 
@@ -99,6 +101,7 @@ def import_labels(
     """Take over what a file says; it goes before what was written here. Raises LabelError where
     that would be too many labels: then nothing is taken over."""
     named = [record for record in records if record.label is not None]
+    lock_row(connection, wallet, wallet_id)
     before = _current(connection, wallet_id)
     added, changed, same = _write(connection, wallet_id, before, named)
     frozen = released = 0
@@ -112,6 +115,7 @@ def import_labels(
 
 def freeze(connection: Connection, wallet_id: int, outpoint: str, *, frozen: bool) -> bool:
     """Freeze the coin txid:vout, or release it; False where it was so already."""
+    lock_row(connection, wallet, wallet_id)
     txid, _colon, vout = outpoint.partition(":")
     values = {"wallet_id": wallet_id, "txid": hash_from_hex(txid), "vout": int(vout)}
     is_it = [frozen_coin.c[name] == value for name, value in values.items()]

@@ -8,7 +8,7 @@ with thousands of used addresses then opens like one with a few.
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
@@ -95,6 +95,13 @@ class Keeper:
         self._rows -= 0 if gone is None else gone.rows
 
 
+@dataclass
+class Budget:
+    """How many more scripts may be derived in one request, for all wallets that it opens."""
+
+    left: int
+
+
 @dataclass(frozen=True)
 class Opener:
     """Where to look: the index at one moment, and the account database."""
@@ -104,6 +111,7 @@ class Opener:
     network: Network
     database: Database
     keeper: Keeper
+    budget: Budget = field(default_factory=lambda: Budget(SCRIPTS_PER_REQUEST))
 
     def at(self, index: Connection) -> "Opener":
         """The same at the moment that another transaction sees. Raises DatabaseError where that
@@ -199,7 +207,7 @@ class Opener:
 
     def _scan_on(self, snapshot: Snapshot) -> bool:
         """Derive and keep what the gap limit asks for. False where nothing was added."""
-        room = SCRIPTS_PER_REQUEST
+        before = self.budget.left
         for state in snapshot.accounts:
             for branch, scan in (
                 (Branch.RECEIVE, state.receive.scan),
@@ -212,12 +220,12 @@ class Opener:
                     known=scan.looked,
                     last_used=scan.last_used,
                     gap_limit=snapshot.wallet.gap_limit,
-                    most=room,
+                    most=self.budget.left,
                 )
-                room -= len(found.scripts)
+                self.budget.left -= len(found.scripts)
                 with self.database.write() as writing:
                     keep_scripts(writing, state.account.id, branch, scan.looked, found.scripts)
-        return room < SCRIPTS_PER_REQUEST
+        return self.budget.left < before
 
 
 def opener() -> Opener:

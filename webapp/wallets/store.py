@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, cast
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from indexer.chain.network import Network
 from indexer.keys import script_key
 from wallet.descriptor import Descriptor
 from wallet.keys import Branch, Purpose
-from webapp.accounts.schema import account, account_script, wallet
+from webapp.accounts.schema import account, account_script, user, wallet
 
 Kind = Literal["vault", "watch"]
 
@@ -120,6 +120,7 @@ def accounts_of(connection: Connection, wallet_id: int, network: Network) -> tup
 
 def create_wallet(connection: Connection, user_id: int, network: Network, new: NewWallet) -> int:
     """Keep a wallet with its accounts; its id. Raises StoreError: too many, or no new account."""
+    lock_row(connection, user, user_id)
     count = connection.scalar(
         select(func.count())
         .select_from(wallet)
@@ -150,6 +151,7 @@ def create_wallet(connection: Connection, user_id: int, network: Network, new: N
 
 def add_account(connection: Connection, wallet_id: int, new: NewAccount) -> int:
     """Keep another account of a wallet; its id. Raises StoreError."""
+    lock_row(connection, wallet, wallet_id)
     present = connection.scalars(select(account.c.id).where(account.c.wallet_id == wallet_id)).all()
     if len(present) >= MOST_ACCOUNTS:
         raise StoreError("accounts", "too_many")
@@ -178,7 +180,7 @@ def keep_scripts(
     connection: Connection, account_id: int, branch: Branch, start: int, scripts: Sequence[bytes]
 ) -> None:
     """Write down scripts that were derived, from position `start` on; once each."""
-    if not scripts:
+    if not scripts or not lock_row(connection, account, account_id):
         return
     known = connection.scalar(
         select(func.max(account_script.c.position)).where(
@@ -198,6 +200,13 @@ def keep_scripts(
     ]
     if rows:
         connection.execute(insert(account_script), rows)
+
+
+def lock_row(connection: Connection, table: Table, row_id: int) -> bool:
+    """Have other writers of what belongs to this row wait for the end of the transaction, as all
+    writers of SQLite do; False where the row is gone."""
+    locked = select(table.c.id).where(table.c.id == row_id).with_for_update()
+    return connection.execute(locked).first() is not None
 
 
 def offer_receive(connection: Connection, account_id: int, position: int) -> None:
