@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 from flask import Flask, request, request_started
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, Route
 
 from bench.browser_signer import BrowserSigner, RefusedError
 from tests.fixtures_site import Site
@@ -148,6 +148,21 @@ def test_the_worker_can_reach_nothing(signer: BrowserSigner, hits: list[str]) ->
     assert [path for path in hits if path.startswith("/reached")] == ["/reached/by-the-page"]
 
 
+def test_without_its_policy_it_could(
+    demo_site: Site, browser: Browser, hits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anything = "default-src * blob: 'unsafe-inline' 'unsafe-eval'"
+    monkeypatch.setattr("webapp.security.STATIC_CONTENT_SECURITY_POLICY", anything)
+    page = browser.new_page()
+    page.goto(f"{demo_site.origin}/blocks")
+    outcomes = BrowserSigner(page, worker_url()).worker.evaluate(ATTEMPTS)
+    reached = {name for name, outcome in outcomes.items() if outcome == "REACHED"}
+    assert reached >= {"fetch", "xhr", "eval", "function", "timer", "blobWorker"}
+    asked = {path.removeprefix("/reached/") for path in hits if path.startswith("/reached/")}
+    assert asked >= {"fetch", "xhr", "socket", "events", "module.js", "worker.js"}
+    page.close()
+
+
 def test_the_served_worker_is_the_one_in_the_manifest(demo_site: Site) -> None:
     with urlopen(f"{demo_site.origin}{worker_url()}") as response:
         assert response.headers["Content-Security-Policy"] == STATIC_CONTENT_SECURITY_POLICY
@@ -200,6 +215,37 @@ def test_at_rest_there_is_only_ciphertext(signer: BrowserSigner) -> None:
     assert list(databases) == ["satchel/vaults"]
     assert (local, session) == ({}, {})
     assert [word for word in set(WORDS.split()) if word in stored] == []
+
+
+def test_a_damaged_vault_hides_no_other(signer: BrowserSigner) -> None:
+    vault_id = created(signer)
+    signer.page.evaluate(
+        """() => new Promise((done) => {
+          indexedDB.open("satchel").onsuccess = ({ target }) => {
+            const writing = target.result.transaction("vaults", "readwrite");
+            writing.objectStore("vaults").put("{", "00000000");
+            writing.oncomplete = () => { target.result.close(); done(); };
+          };
+        })"""
+    )
+    assert [entry["id"] for entry in signer.ask("vaults")["vaults"]] == [vault_id]
+    refused = refusal(signer, "unlock", vaultId="00000000", password=PASSWORD)
+    assert refused.code == "vault_damaged"
+
+
+def test_without_a_secure_connection_the_signer_refuses(demo_site: Site, browser: Browser) -> None:
+    page = browser.new_page()
+    plain = "http://satchel.example"
+
+    def from_site(route: Route) -> None:
+        address = route.request.url.replace(plain, demo_site.origin)
+        route.fulfill(response=route.fetch(url=address))
+
+    page.route(f"{plain}/**", from_site)
+    page.route(f"{plain}/live*", lambda route: route.abort())  # a stream has no end to wait for
+    page.goto(f"{plain}/blocks")
+    assert refusal(BrowserSigner(page, worker_url()), "vaults").code == "insecure_context"
+    page.close()
 
 
 def test_each_vault_has_its_own_salt_and_nonce(signer: BrowserSigner) -> None:

@@ -35,8 +35,7 @@ async function withStore<Result>(
         transaction.oncomplete = () => resolve();
         transaction.onabort = () => reject(transaction.error);
       });
-      const result = await answerOf(use(transaction.objectStore(STORE)));
-      await done;
+      const [result] = await Promise.all([answerOf(use(transaction.objectStore(STORE))), done]);
       return result;
     } finally {
       database.close();

@@ -8,7 +8,7 @@ import {
 import { type Account, fingerprintHex, Keychain, wantedNetwork } from "./keychain";
 import { type Mnemonic, readMnemonic, seedOf, wrongPositions } from "./mnemonic";
 import { parsePath, pathText } from "./paths";
-import { refuse } from "./refusal";
+import { Refused, refuse } from "./refusal";
 import { allTexts, forgetText, keepText, textOf } from "./store";
 import {
   closeVault,
@@ -96,9 +96,17 @@ export async function vaultNamed(id: string): Promise<Vault> {
   return readVault((await textOf(id)) ?? refuse("vault_missing"));
 }
 
+/** The vaults that can be read: one that is damaged does not hide the others. */
 export async function vaultEntries(): Promise<VaultEntry[]> {
-  const vaults = (await allTexts()).map(readVault);
-  return vaults.map(({ fingerprint, name, created }) => ({ id: fingerprint, fingerprint, name, created }));
+  return (await allTexts()).flatMap((text) => {
+    try {
+      const { fingerprint, name, created } = readVault(text);
+      return [{ id: fingerprint, fingerprint, name, created }];
+    } catch (error) {
+      if (error instanceof Refused) return [];
+      throw error;
+    }
+  });
 }
 
 /** The wallet in a vault; its keys must be those that the vault's fingerprint names. */
