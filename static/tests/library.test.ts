@@ -6,15 +6,12 @@ import { p2tr, Transaction } from "@scure/btc-signer";
 
 import type { Purpose } from "../src/wallet/protocol";
 import { checkPsbt } from "../src/wallet/worker/check";
-import type { Spending } from "../src/wallet/worker/places";
+import { type Spending, spendingFrom } from "../src/wallet/worker/places";
 import { signChecked } from "../src/wallet/worker/sign";
 import { type Good, good, newPsbtOf, psbtOf } from "./drafts";
 
 function spendingOf({ account, intent }: Good): Spending[] {
-  return intent.accounts.map(({ lastUsed }) => ({
-    account,
-    reach: [lastUsed.receive + intent.gapLimit, lastUsed.change + intent.gapLimit],
-  }));
+  return intent.accounts.map(({ lastUsed }) => spendingFrom(account, lastUsed, intent.gapLimit));
 }
 
 function signed(subject: Good, psbt: string) {

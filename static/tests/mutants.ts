@@ -554,6 +554,15 @@ const ASKED: Mutant[] = [
     },
   },
   {
+    name: "asked: positions in use that no wallet would look at",
+    code: "change_out_of_reach",
+    change: (draft, intent, { account }) => {
+      draft.outputs[2] = ownOutput(account, 1, 0x7ffffff0, change(draft).amount);
+      const [first] = intent.accounts;
+      if (first) first.lastUsed = { receive: 3, change: 0x7ffffff0 };
+    },
+  },
+  {
     name: "asked: another account",
     code: "input_path",
     change: (_draft, intent) => {

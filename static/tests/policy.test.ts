@@ -5,6 +5,7 @@ import test from "node:test";
 import type { Purpose } from "../src/wallet/protocol";
 import { checkPsbt } from "../src/wallet/worker/check";
 import { accountPath, pathText } from "../src/wallet/worker/paths";
+import { spendingFrom } from "../src/wallet/worker/places";
 import { Refused } from "../src/wallet/worker/refusal";
 import { accountOf, type Draft, type Good, good, newPsbtOf, psbtOf } from "./drafts";
 import { MUTANTS, type Mutant } from "./mutants";
@@ -19,10 +20,9 @@ const SUBJECTS: [Purpose, string][] = [
 ];
 
 function check({ network, draft, intent }: Good, write: (draft: Draft) => string = psbtOf) {
-  const spending = intent.accounts.map(({ purpose, account, lastUsed }) => ({
-    account: accountOf(purpose, network, account),
-    reach: [lastUsed.receive + intent.gapLimit, lastUsed.change + intent.gapLimit] as const,
-  }));
+  const spending = intent.accounts.map(({ purpose, account, lastUsed }) =>
+    spendingFrom(accountOf(purpose, network, account), lastUsed, intent.gapLimit),
+  );
   return checkPsbt(write(draft), intent, spending, network);
 }
 

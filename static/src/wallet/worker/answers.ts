@@ -24,7 +24,7 @@ import { type Checked, checkPsbt } from "./check";
 import { wantedNetwork } from "./keychain";
 import { signMessage } from "./messages";
 import { newMnemonic, readMnemonic, writtenWords } from "./mnemonic";
-import type { Spending } from "./places";
+import { type Spending, spendingFrom } from "./places";
 import { randomBytes } from "./random";
 import { refuse } from "./refusal";
 import { signChecked } from "./sign";
@@ -59,8 +59,7 @@ function opened(): OpenWallet {
 }
 
 function spendingOf(network: string, { lastUsed, ...name }: SpendingAccount, gap: number): Spending {
-  const account = opened().account({ network, ...name });
-  return { account, reach: [lastUsed.receive + gap, lastUsed.change + gap] };
+  return spendingFrom(opened().account({ network, ...name }), lastUsed, gap);
 }
 
 /** The key at a place, if the address there is the one that was asked for. */

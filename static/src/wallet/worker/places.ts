@@ -1,12 +1,25 @@
 // Where a claimed path leads: an account, a branch, a position.
-import { type Branch, CHANGE, RECEIVE } from "../protocol";
+import { type Branch, CHANGE, RECEIVE, type SpendingAccount } from "../protocol";
 import type { Account } from "./keychain";
 import { isHardened, pathText } from "./paths";
+
+// The page is told what is in use by the server. Up to here any wallet can find a coin again, whatever
+// the server said; beyond it change could be held to ransom.
+const REACH_MAXIMUM = 100_000;
 
 /** An account that may be spent from, and how far on each branch coins are looked for. */
 export interface Spending {
   account: Account;
   reach: readonly [receive: number, change: number];
+}
+
+export function spendingFrom(
+  account: Account,
+  { receive, change }: SpendingAccount["lastUsed"],
+  gapLimit: number,
+): Spending {
+  const reach = (lastUsed: number): number => Math.min(lastUsed + gapLimit, REACH_MAXIMUM);
+  return { account, reach: [reach(receive), reach(change)] };
 }
 
 export interface Place {
