@@ -120,6 +120,24 @@ def test_two_are_paid_and_the_payment_is_bumped(
     assert page.url.rsplit("/", 1)[1] != txid[::-1].hex()
     live_chain.mine()
     expect(page.get_by_text("Confirmed, 1 block deep")).to_be_visible()
+    pay_a_fee_that_is_too_high(page, first)
+
+
+def pay_a_fee_that_is_too_high(page: Page, to: str) -> None:
+    """The worker does not sign it unasked."""
+    page.get_by_role("link", name="Send", exact=True).click()
+    page.fill("#to-0", to)
+    page.fill("#amount-0", "0.00002")
+    page.fill("#rate", "10")
+    expect(page.locator("#preview")).to_contain_text("High fee for this amount")
+    page.get_by_role("button", name="Review").click()
+    warning = page.get_by_role("dialog", name="This fee is unusually high")
+    expect(warning).to_contain_text("% of what you pay")
+    warning.get_by_role("button", name="Pay this fee all the same").click()
+    dialog = page.get_by_role("dialog", name=CONFIRM)
+    expect(dialog).to_contain_text("You said that you want it")
+    dialog.get_by_role("button", name="Back").click()
+    expect(dialog).to_be_hidden()
 
 
 def test_the_same_on_litecoin_through_a_real_daemon(
