@@ -346,6 +346,8 @@ def test_what_nodes_do_not_replace_is_told(wallet: Wallet) -> None:
         bump(kept, 9_000, strict, wallet.ann.network)
     assert told.value.reason is NotReplaceable.NOT_SIGNALLED
     assert bump(kept, 9_000, RULES, wallet.ann.network).fee_rate == 9_000
+    ours = _kept(wallet, selection, Pending(sent, selection.fee))
+    assert bump(ours, 9_000, strict, wallet.ann.network).fee_rate == 9_000
     crowded = _kept(wallet, selection, Pending(sent, selection.fee, 100, 100_000, 10_000))
     with pytest.raises(NotReplaceableError) as told:
         bump(crowded, 9_000, RULES, wallet.ann.network)

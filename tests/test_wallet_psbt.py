@@ -2,6 +2,7 @@
 
 import time
 from base64 import b64encode
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -344,6 +345,27 @@ def test_lies_about_what_is_spent_are_told(what: str, field: str) -> None:
     with pytest.raises(PsbtError) as told:
         parse_psbt(raw, REGTEST)
     assert told.value.field == field
+
+
+def test_an_output_that_is_not_there_is_not_spent() -> None:
+    """The previous transaction has one output; its number 1 is asked for."""
+    coin = made_up_coin(ANN.output(Purpose.P2WPKH), 100_000)
+    psbt = sweep([coin], _ELSEWHERE, REGTEST)
+    spending = psbt.tx.inputs[0]._replace(prev_vout=1)
+    other = replace(psbt, tx=Transaction(2, [spending], psbt.tx.outputs))
+    with pytest.raises(PsbtError, match="it has no output 1"):
+        parse_psbt(other.serialize(), REGTEST)
+
+
+def test_a_fee_is_known_only_with_all_amounts() -> None:
+    coins = [made_up_coin(ANN.output(Purpose.P2TR, index=n), 50_000, n) for n in range(2)]
+    psbt = sweep(coins, _ELSEWHERE, REGTEST)
+    assert psbt.fee == 10_000
+    bare = psbt.inputs[0].without({InputField.WITNESS_UTXO})
+    partly = psbt.with_inputs([bare, psbt.inputs[1]])
+    assert partly.fee is None
+    assert partly.spent(0) is None
+    assert missing(finalise(partly))[0].startswith("input 1, witness utxo: what the input spends")
 
 
 def test_a_coin_of_other_keys_is_not_built_in() -> None:
