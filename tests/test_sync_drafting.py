@@ -6,11 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.chain import SyntheticChain
+from bench.synthetic_node import SyntheticChain
+from indexer.chain.encoding import hash256
+from indexer.chain.network import get_network
 from indexer.database import Database
 from indexer.node.base import NodeUnavailableError
 from indexer.sync import feed
@@ -25,15 +28,16 @@ BLOCKS = WORTH_A_PROCESS + 100
 
 
 @pytest.fixture(scope="module")
-def raw_blocks() -> list[bytes]:
-    chain = SyntheticChain(BLOCKS, 4)
+def raw_blocks(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    chain = SyntheticChain(BLOCKS, 4, directory=tmp_path_factory.mktemp("chain"))
     return [chain.block(chain.block_hash(height)) for height in range(BLOCKS + 2)]
 
 
 @pytest.fixture
 def node(raw_blocks: list[bytes]) -> BlockNode:
-    chain = SyntheticChain(0, 1)
-    return BlockNode(chain.network, raw_blocks)
+    genesis_hash = hash256(raw_blocks[0][:80])
+    network = replace(get_network("bitcoin-regtest"), genesis_hash=genesis_hash)
+    return BlockNode(network, raw_blocks)
 
 
 @pytest.fixture

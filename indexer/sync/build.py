@@ -62,7 +62,7 @@ def _take_step(connection: Connection, step: Step, done: float, stop: threading.
     """Unless it was taken before."""
     if read_state(connection).progress < done:
         with _interruptible(connection, stop):
-            _prepare(connection)
+            grant_memory(connection)
             step(connection)
             write_phase(connection, FOLLOW if done == 1 else BULK, done)
 
@@ -74,7 +74,7 @@ def _index_step(index: Index) -> Step:
     return create
 
 
-def _prepare(connection: Connection) -> None:
+def grant_memory(connection: Connection) -> None:
     """Memory for sorting; SQLite takes it from its cache and spills to temporary files."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
