@@ -81,13 +81,13 @@ def demo_site(
     demo_history: WrittenHistory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """Read only: tests that change the chain take `live_site`."""
-    yield from _demo_site(demo_history, tmp_path_factory.mktemp("site"))
+    yield from demo_site_at(demo_history, tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture
 def live_site(demo_history: WrittenHistory, tmp_path: Path) -> Iterator[Site]:
     """A site of its own for a test that moves the chain."""
-    yield from _demo_site(demo_history, tmp_path)
+    yield from demo_site_at(demo_history, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +105,8 @@ def litecoin_site(litecoind: Daemon, tmp_path_factory: pytest.TempPathFactory) -
         node.close()
 
 
-def _demo_site(history: WrittenHistory, directory: Path) -> Iterator[Site]:
+def demo_site_at(history: WrittenHistory, directory: Path) -> Iterator[Site]:
+    """The demo's history, a little later, in a directory of its own."""
     shutil.copytree(history.directory, directory / "node")
     node = EmbeddedNode(directory / "node")
     settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, data_directory=directory)
