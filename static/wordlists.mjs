@@ -16,12 +16,15 @@ const SHARED_MAXIMUM = 9;
 
 function packed(words) {
   let previous = "";
-  return words.map((word) => {
-    let shared = 0;
-    while (shared < SHARED_MAXIMUM && word[shared] && word[shared] === previous[shared]) shared += 1;
-    previous = word;
-    return shared + word.slice(shared);
-  }).join("");
+  return words
+    .map((word) => {
+      let shared = 0;
+      while (shared < SHARED_MAXIMUM && word[shared] && word[shared] === previous[shared])
+        shared += 1;
+      previous = word;
+      return shared + word.slice(shared);
+    })
+    .join("");
 }
 
 async function module() {
@@ -37,6 +40,8 @@ export const wordLists = {
   name: "word-lists",
   setup(build) {
     build.onResolve({ filter: /^word-lists$/ }, ({ path }) => ({ path, namespace: "word-lists" }));
-    build.onLoad({ filter: /.*/, namespace: "word-lists" }, async () => ({ contents: await module() }));
+    build.onLoad({ filter: /.*/, namespace: "word-lists" }, async () => ({
+      contents: await module(),
+    }));
   },
 };

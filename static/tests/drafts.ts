@@ -64,7 +64,12 @@ function field(type: number, keyData: Bytes, value: Bytes): Bytes {
   return concatBytes(withLength(concatBytes(compactSize(type), keyData)), withLength(value));
 }
 
-function origins(purpose: Purpose, origin: Origin | undefined, plain: number, taproot: number): Bytes {
+function origins(
+  purpose: Purpose,
+  origin: Origin | undefined,
+  plain: number,
+  taproot: number,
+): Bytes {
   if (origin === undefined) return NOTHING;
   const fingerprint = new Uint8Array(4);
   new DataView(fingerprint.buffer).setUint32(0, origin.fingerprint);
@@ -79,14 +84,21 @@ function optional(type: number, value: Bytes | undefined): Bytes {
 }
 
 function further(more: readonly [Bytes, Bytes][]): Bytes {
-  return concatBytes(...more.map(([key, value]) => concatBytes(withLength(key), withLength(value))));
+  return concatBytes(
+    ...more.map(([key, value]) => concatBytes(withLength(key), withLength(value))),
+  );
 }
 
 export function unsignedOf({ version, inputs, outputs, locktime }: Draft): Transaction {
   return {
     version,
     locktime,
-    inputs: inputs.map(({ txid, vout, sequence }) => ({ txid, vout, sequence, scriptSig: NOTHING })),
+    inputs: inputs.map(({ txid, vout, sequence }) => ({
+      txid,
+      vout,
+      sequence,
+      scriptSig: NOTHING,
+    })),
     outputs: outputs.map(({ amount, script }) => ({ amount, script })),
   };
 }
@@ -191,12 +203,22 @@ function ownMap(account: Account, branch: 0 | 1, index: number): DraftMap & { sc
 
 /** A previous transaction that pays `amount` to the script in its output 1. */
 export function paying(script: Bytes, amount: bigint, salt: number): Transaction {
-  const input = { txid: new Uint8Array(32).fill(salt & 0xff), vout: salt, scriptSig: NOTHING, sequence: 0 };
+  const input = {
+    txid: new Uint8Array(32).fill(salt & 0xff),
+    vout: salt,
+    scriptSig: NOTHING,
+    sequence: 0,
+  };
   const other = { amount: 777n, script: Uint8Array.of(0x51) };
   return { version: 2, inputs: [input], outputs: [other, { amount, script }], locktime: 0 };
 }
 
-export function ownInput(account: Account, branch: 0 | 1, index: number, amount: bigint): DraftInput {
+export function ownInput(
+  account: Account,
+  branch: 0 | 1,
+  index: number,
+  amount: bigint,
+): DraftInput {
   const { script, ...map } = ownMap(account, branch, index);
   const previous = paying(script, amount, index + 1);
   const { txid } = readTransaction(transactionBytes(previous));
@@ -212,12 +234,24 @@ export function ownInput(account: Account, branch: 0 | 1, index: number, amount:
   };
 }
 
-export function ownOutput(account: Account, branch: 0 | 1, index: number, amount: bigint): DraftOutput {
+export function ownOutput(
+  account: Account,
+  branch: 0 | 1,
+  index: number,
+  amount: bigint,
+): DraftOutput {
   return { ...ownMap(account, branch, index), amount };
 }
 
 export function payment(script: Bytes, amount: bigint): DraftOutput {
-  return { script, amount, origin: undefined, redeemScript: undefined, tapKey: undefined, more: [] };
+  return {
+    script,
+    amount,
+    origin: undefined,
+    redeemScript: undefined,
+    tapKey: undefined,
+    more: [],
+  };
 }
 
 export interface Good {

@@ -1,5 +1,5 @@
-// Any byte of a PSBT may be wrong: what comes out is a typed refusal, or the payments asked for from
-// the same coins. The change may be a little less, within what the chosen fee rate allows.
+// Any byte of a PSBT may be wrong: what comes out is a typed refusal, or the payments asked for
+// from the same coins. The change may be a little less, within what the chosen fee rate allows.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { base64 } from "@scure/base";
@@ -12,7 +12,7 @@ const ROUNDS = 3000;
 
 /** The same numbers each time (xorshift): a failure can be looked at again. */
 function* numbers(): Generator<number, never> {
-  for (let state = 88_172_645; ; ) {
+  for (let state = 88_172_645; ;) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
@@ -20,7 +20,10 @@ function* numbers(): Generator<number, never> {
   }
 }
 
-for (const [name, write] of [["BIP174", psbtOf], ["BIP370", newPsbtOf]] as const) {
+for (const [name, write] of [
+  ["BIP174", psbtOf],
+  ["BIP370", newPsbtOf],
+] as const) {
   test(`a ${name} PSBT with wrong bytes is refused, or pays the same`, () => {
     const { account, draft, intent, network } = good(84, "bitcoin-regtest");
     const spending = [{ account, reach: [23, 28] as const }];
@@ -34,7 +37,8 @@ for (const [name, write] of [["BIP174", psbtOf], ["BIP370", newPsbtOf]] as const
       let mutant = bytes.slice();
       if (kind === 0) mutant[below(bytes.length)] = below(256);
       if (kind === 1) mutant = mutant.slice(0, below(bytes.length));
-      if (kind === 2) mutant.copyWithin(below(bytes.length), below(bytes.length), below(bytes.length));
+      if (kind === 2)
+        mutant.copyWithin(below(bytes.length), below(bytes.length), below(bytes.length));
       try {
         const found = checkPsbt(base64.encode(mutant), intent, spending, network).summary;
         assert.deepEqual(found.payments, summary.payments);

@@ -30,7 +30,10 @@ test("all that the inputs leave goes to one recipient", () => {
       if (only) only.amount = 2_999_000n;
     }),
   );
-  assert.deepEqual(summary.payments.map(({ amount }) => amount), [2_999_000n]);
+  assert.deepEqual(
+    summary.payments.map(({ amount }) => amount),
+    [2_999_000n],
+  );
   assert.deepEqual(summary.change, []);
 });
 
@@ -54,7 +57,10 @@ test("a payment to an address of ours is shown as one", () => {
       intent.recipients[1] = { address: addressOf(own.script, network), amount: 300_000n };
     }),
   );
-  assert.deepEqual(summary.payments.map(({ own }) => own), [false, true]);
+  assert.deepEqual(
+    summary.payments.map(({ own }) => own),
+    [false, true],
+  );
 });
 
 test("a replacement spends one of the coins that it replaces", () => {
@@ -71,7 +77,10 @@ test("a high fee is signed only by who insists on it, and said again", () => {
     if (change) change.amount -= 900_000n;
     delete intent.feeRate;
   });
-  assert.throws(() => check(subject), (error) => error instanceof Refused && error.refusal.code === "fee_rate");
+  assert.throws(
+    () => check(subject),
+    (error) => error instanceof Refused && error.refusal.code === "fee_rate",
+  );
   subject.intent.feeOverridden = true;
   const summary = check(subject);
   assert.equal(summary.fee, 902_000n);

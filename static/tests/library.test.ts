@@ -15,7 +15,12 @@ function spendingOf({ account, intent }: Good): Spending[] {
 }
 
 function signed(subject: Good, psbt: string) {
-  const { checked, summary } = checkPsbt(psbt, subject.intent, spendingOf(subject), subject.network);
+  const { checked, summary } = checkPsbt(
+    psbt,
+    subject.intent,
+    spendingOf(subject),
+    subject.network,
+  );
   const transaction = Transaction.fromPSBT(base64.decode(signChecked(checked)));
   transaction.finalize();
   return { transaction, summary };

@@ -1,4 +1,4 @@
-// One change at a time to a good PSBT or to what was asked for, and the reason it must be refused for.
+// One change at a time to a good PSBT or to what was asked for, and why it must be refused.
 import { concatBytes } from "@noble/hashes/utils.js";
 
 import type { Intent, Purpose, RefusalCode } from "../src/wallet/protocol";
@@ -55,7 +55,10 @@ function bump(bytes: Uint8Array, at = -1): void {
 }
 
 /** Change the previous transaction and let the input name it by its new hash. */
-function retarget(draft: Draft, edit: (amountHolder: { amount: bigint; script: Uint8Array }) => void): void {
+function retarget(
+  draft: Draft,
+  edit: (amountHolder: { amount: bigint; script: Uint8Array }) => void,
+): void {
   const target = input(draft);
   const spent = target.previous?.outputs[1];
   if (!spent || !target.previous) throw new Error("no previous transaction");
@@ -188,7 +191,10 @@ const INPUTS: Mutant[] = [
     name: "a second origin in an input",
     code: "input_foreign",
     change: (draft, _intent, { account }) => {
-      const key = account.purpose === 86 ? account.leaf(0, 9).publicKey.slice(1) : account.leaf(0, 9).publicKey;
+      const key =
+        account.purpose === 86
+          ? account.leaf(0, 9).publicKey.slice(1)
+          : account.leaf(0, 9).publicKey;
       const head = account.purpose === 86 ? [0x16] : [0x06];
       const value = account.purpose === 86 ? new Uint8Array(5) : new Uint8Array(4);
       input(draft).more.push([concatBytes(Uint8Array.from(head), key), value]);
@@ -422,7 +428,8 @@ const OUTPUTS: Mutant[] = [
   {
     name: "a script tree in the change",
     code: "psbt_field",
-    change: (draft) => change(draft).more.push([Uint8Array.of(0x06), Uint8Array.of(0, 0xc0, 1, 0x51)]),
+    change: (draft) =>
+      change(draft).more.push([Uint8Array.of(0x06), Uint8Array.of(0, 0xc0, 1, 0x51)]),
   },
   {
     name: "an unknown field of an output",
@@ -473,7 +480,11 @@ const WHOLE: Mutant[] = [
     change: (draft) => (change(draft).amount += 10_000_000_000n),
   },
   { name: "the locktime", code: "locktime", change: (draft) => (draft.locktime += 1) },
-  { name: "a locktime in years", code: "locktime", change: (draft) => (draft.locktime = 4_000_000_000) },
+  {
+    name: "a locktime in years",
+    code: "locktime",
+    change: (draft) => (draft.locktime = 4_000_000_000),
+  },
   { name: "the version", code: "transaction_version", change: (draft) => (draft.version = 3) },
   {
     name: "an unknown field of the whole",

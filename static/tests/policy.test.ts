@@ -55,7 +55,10 @@ for (const subject of SUBJECTS) {
       assert.equal(summary.payments.length, 2);
       assert.equal(summary.change.length, 1);
       const spent = summary.inputs.reduce((sum, each) => sum + each.amount, 0n);
-      const made = [...summary.payments, ...summary.change].reduce((sum, each) => sum + each.amount, 0n);
+      const made = [...summary.payments, ...summary.change].reduce(
+        (sum, each) => sum + each.amount,
+        0n,
+      );
       assert.equal(summary.fee, spent - made);
       assert.deepEqual(
         summary.payments.map(({ address, amount }) => ({ address, amount })),
@@ -72,10 +75,16 @@ for (const subject of SUBJECTS) {
       (mutant) => ({ mutant, outcome: outcome(mutant, subject) }),
     );
     console.log(`\nMutants of a good PSBT: ${subject.join(" ")}`);
-    for (const { mutant, outcome: [code, said] } of rows) {
+    for (const {
+      mutant,
+      outcome: [code, said],
+    } of rows) {
       console.log(`  ${mutant.name.padEnd(58)} ${code.padEnd(23)} ${said}`);
     }
     const wrong = rows.filter(({ mutant, outcome: [code] }) => code !== mutant.code);
-    assert.deepEqual(wrong.map(({ mutant, outcome: [code] }) => [mutant.name, mutant.code, code]), []);
+    assert.deepEqual(
+      wrong.map(({ mutant, outcome: [code] }) => [mutant.name, mutant.code, code]),
+      [],
+    );
   });
 }

@@ -4,7 +4,13 @@ import test from "node:test";
 
 import type { RefusalCode } from "../src/wallet/protocol";
 import { Refused } from "../src/wallet/worker/refusal";
-import { closeVault, openVault, readVault, type Vault, writeVault } from "../src/wallet/worker/vault";
+import {
+  closeVault,
+  openVault,
+  readVault,
+  type Vault,
+  writeVault,
+} from "../src/wallet/worker/vault";
 
 const PASSWORD = "a long enough one";
 const SECRETS = {
@@ -44,7 +50,8 @@ test("nothing of a vault can be changed unnoticed", async () => {
     (copy) => (copy.derivation.memory = 32 * 1024),
     (copy) => (copy.derivation.salt = `A${copy.derivation.salt.slice(1)}`.replace(/^AA/, "BA")),
     (copy) => (copy.cipher.nonce = copy.cipher.nonce.split("").toReversed().join("")),
-    (copy) => (copy.cipher.text = copy.cipher.text.replace(/^./, (first) => (first === "A" ? "B" : "A"))),
+    (copy) =>
+      (copy.cipher.text = copy.cipher.text.replace(/^./, (first) => (first === "A" ? "B" : "A"))),
   ];
   for (const mutant of mutants) {
     await assert.rejects(openVault(changed(mutant), PASSWORD), code("password_wrong"));
@@ -56,18 +63,33 @@ test("the key is derived at some cost, never below OWASP's floor", () => {
     { ...vault.derivation, salt: "" },
     { name: "argon2id", memory: 65_536, iterations: 3, parallelism: 1, salt: "" },
   );
-  for (const weak of [{ memory: 19 * 1024 - 1 }, { iterations: 1 }, { memory: 1 << 30 }, { parallelism: 0 }]) {
+  for (const weak of [
+    { memory: 19 * 1024 - 1 },
+    { iterations: 1 },
+    { memory: 1 << 30 },
+    { parallelism: 0 },
+  ]) {
     const damaged = () => changed((copy) => Object.assign(copy.derivation, weak));
     assert.throws(damaged, code("vault_damaged"));
   }
 });
 
 test("a file that is no vault is refused, and one of a later version says so", () => {
-  for (const text of ["", "{", "[]", "null", '{"format": "else"}', JSON.stringify({ ...vault, cipher: 5 })]) {
+  for (const text of [
+    "",
+    "{",
+    "[]",
+    "null",
+    '{"format": "else"}',
+    JSON.stringify({ ...vault, cipher: 5 }),
+  ]) {
     assert.throws(() => readVault(text), code("vault_damaged"));
   }
   assert.throws(() => readVault(JSON.stringify({ ...vault, version: 2 })), code("vault_version"));
-  assert.throws(() => readVault(JSON.stringify({ ...vault, fingerprint: "<b>" })), code("vault_damaged"));
+  assert.throws(
+    () => readVault(JSON.stringify({ ...vault, fingerprint: "<b>" })),
+    code("vault_damaged"),
+  );
 });
 
 test("the length of the ciphertext does not tell how many words there are", async () => {

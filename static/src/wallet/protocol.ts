@@ -31,7 +31,7 @@ export const PASSWORD_MINIMUM = 8; // characters
 export const WORDS_TO_CHECK = 3; // how many words must be re-entered before `save`
 export const ACCOUNT_MAXIMUM = 999;
 
-/** One account of the unlocked wallet: m / purpose' / coin type' / account', unless `path` says otherwise. */
+/** An account of the open wallet: at m / purpose' / coin type' / account', or at `path`. */
 export interface AccountName {
   network: string;
   purpose: Purpose;
@@ -157,7 +157,7 @@ export interface Calls {
     ask: { positions: number[]; words: string[] };
     answer: { right: boolean; wrong: number[] };
   };
-  /** Encrypt and store what was created (once checked by `checkWords`) or restored; it is unlocked then. */
+  /** Encrypt and store what was created (and passed `checkWords`) or restored. It stays open. */
   save: {
     ask: { password: string; name: string; paths?: CustomPath[] };
     answer: { vaultId: string; fingerprint: string };

@@ -24,7 +24,9 @@ export function scriptOf(address: string, network: Network): Bytes | undefined {
 
 function segwitScript(address: string, hrp: string | null): Bytes | undefined {
   const version = witnessVersion(address);
-  const { prefix, words } = (version === 0 ? bech32 : bech32m).decode(address as `${string}1${string}`);
+  const { prefix, words } = (version === 0 ? bech32 : bech32m).decode(
+    address as `${string}1${string}`,
+  );
   const program = bech32.fromWords(words.slice(1));
   const sized = program.length >= 2 && program.length <= 40;
   const sizedForZero = version > 0 || program.length === 20 || program.length === 32;

@@ -58,7 +58,11 @@ function opened(): OpenWallet {
   return wallet ?? refuse("locked");
 }
 
-function spendingOf(network: string, { lastUsed, ...name }: SpendingAccount, gap: number): Spending {
+function spendingOf(
+  network: string,
+  { lastUsed, ...name }: SpendingAccount,
+  gap: number,
+): Spending {
   return spendingFrom(opened().account({ network, ...name }), lastUsed, gap);
 }
 
@@ -79,7 +83,9 @@ export const answers: Answers = {
   async create(asked) {
     const language = asked.oneOf<Language>("language", LANGUAGES);
     const mnemonic = newMnemonic(asked.oneOf("words", WORD_COUNTS), language);
-    const created = open(await OpenWallet.created(mnemonic, asked.optionalText("passphrase") ?? ""));
+    const created = open(
+      await OpenWallet.created(mnemonic, asked.optionalText("passphrase") ?? ""),
+    );
     return { words: writtenWords(mnemonic), fingerprint: created.fingerprint };
   },
 

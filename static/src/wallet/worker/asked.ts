@@ -111,7 +111,11 @@ function withPath<Named extends object>(asked: Asked, named: Named): Named & { p
 
 export function askedAccount(asked: Asked): AccountName {
   const network = asked.text("network");
-  return withPath(asked, { network, purpose: askedPurpose(asked), account: asked.integer("account") });
+  return withPath(asked, {
+    network,
+    purpose: askedPurpose(asked),
+    account: asked.integer("account"),
+  });
 }
 
 export function askedBranch(asked: Asked): Branch {

@@ -1,5 +1,5 @@
-// The signer trusts nobody: a PSBT is signed only if our own keys prove that it does what the person
-// asked for. What is shown before signing is computed here.
+// The signer trusts nobody: a PSBT is signed only if our own keys prove that it does what the
+// person asked for. What is shown before signing is computed here.
 import type { Network } from "../networks";
 import type { CheckedTransaction, CheckWarning, Intent } from "../protocol";
 import { addressOf } from "./addresses";

@@ -21,7 +21,10 @@ export function descriptorChecksum(text: string): string {
   for (let at = 0; at < positions.length; at += 3) {
     const group = positions.slice(at, at + 3);
     for (const position of group) checksum = step(checksum, position & 31);
-    checksum = step(checksum, group.reduce((sum, position) => sum * 3 + (position >> 5), 0));
+    checksum = step(
+      checksum,
+      group.reduce((sum, position) => sum * 3 + (position >> 5), 0),
+    );
   }
   for (let at = 0; at < 8; at += 1) checksum = step(checksum, 0);
   checksum ^= 1n;

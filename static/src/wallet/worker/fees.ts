@@ -63,7 +63,12 @@ function refuseExcess(checked: CheckedFee, money: Money, network: Network): void
   }
 }
 
-export function checkFee(money: Money, vsize: number, intent: Intent, network: Network): CheckedFee {
+export function checkFee(
+  money: Money,
+  vsize: number,
+  intent: Intent,
+  network: Network,
+): CheckedFee {
   const fee = money.spent - money.total;
   if (fee < 0n) refuse("fee_negative");
   const checked = { fee, feeRate: Math.round((Number(fee) * PER) / vsize), vsize };

@@ -1,12 +1,12 @@
 // Every input must be ours, spend what it says it spends, and be signed as a whole.
 import type { Intent } from "../protocol";
 import { equalBytes, hashHex } from "./bytes";
+import { areScriptsOf, isKeyOf } from "./claims";
 import type { Account, Leaf } from "./keychain";
 import { pathText } from "./paths";
 import { type Place, placeOf, type Spending } from "./places";
 import type { Origin, Proposal, ProposedInput } from "./proposal";
 import { refuse } from "./refusal";
-import { nestedScript, outputScript, xOnly } from "./scripts";
 import { SIGHASH_ALL, SIGHASH_DEFAULT } from "./sighash";
 import type { Input, Output } from "./transaction";
 
@@ -38,26 +38,25 @@ function spentOutput(proposed: ProposedInput, input: Input, at: number, purpose:
 function ownOrigin(origins: readonly Origin[], spending: readonly Spending[], at: number): Origin {
   const [origin] = origins;
   const ours = spending[0]?.account.masterFingerprint;
-  if (origin === undefined || origin.fingerprint !== ours) refuse("input_foreign", { input: at });
-  if (origins.length > 1) refuse("input_foreign", { input: at });
+  if (origin === undefined || origin.fingerprint !== ours || origins.length > 1) {
+    refuse("input_foreign", { input: at });
+  }
   return origin;
 }
 
 /** The leaf that the account gives at this place, if all the PSBT says of it is true. */
-function provenLeaf(proposed: ProposedInput, spent: Output, place: Place, origin: Origin, at: number): Leaf {
-  const { purpose } = place.account;
+function provenLeaf(
+  proposed: ProposedInput,
+  spent: Output,
+  place: Place,
+  origin: Origin,
+  at: number,
+): Leaf {
   const leaf = place.account.leaf(place.branch, place.index);
-  const key = purpose === 86 ? xOnly(leaf.publicKey) : leaf.publicKey;
-  const path = pathText(origin.path);
-  if (!equalBytes(outputScript(purpose, leaf.publicKey), spent.script)) {
-    refuse("input_mismatch", { input: at, path });
+  if (!equalBytes(leaf.script, spent.script) || !isKeyOf(origin, place, leaf)) {
+    refuse("input_mismatch", { input: at, path: pathText(origin.path) });
   }
-  if (!equalBytes(origin.publicKey, key)) refuse("input_mismatch", { input: at, path });
-  const redeem = purpose === 49 ? nestedScript(leaf.publicKey) : undefined;
-  const { redeemScript, tapKey } = proposed;
-  const badRedeem = redeemScript && !(redeem && equalBytes(redeemScript, redeem));
-  const badTapKey = tapKey && !(purpose === 86 && equalBytes(tapKey, key));
-  if (badRedeem || badTapKey) refuse("input_script", { input: at });
+  if (!areScriptsOf(proposed, place, leaf)) refuse("input_script", { input: at });
   return leaf;
 }
 
@@ -68,7 +67,7 @@ function refuseSighash(sighash: number | undefined, purpose: number, at: number)
   }
 }
 
-export function checkInput(
+function checkInput(
   proposed: ProposedInput,
   input: Input,
   at: number,
@@ -88,7 +87,7 @@ export function checkInput(
   return { account: place.account, leaf, spent };
 }
 
-export function outpointText(input: Input): string {
+function outpointText(input: Input): string {
   return `${hashHex(input.txid)}:${input.vout}`;
 }
 

@@ -17,7 +17,8 @@ async function answerTo(id: number, question: Record<string, unknown>): Promise<
     return { id, ok: true, value: await answers[call](new Asked(question.ask)) };
   } catch (error) {
     if (error instanceof Refused) return { id, ok: false, refusal: error.refusal };
-    const detail = error instanceof Error ? error.name : "unknown"; // a message might quote a secret
+    // Only the name: a message might quote a secret.
+    const detail = error instanceof Error ? error.name : "unknown";
     return { id, ok: false, refusal: { code: "internal", parameters: { detail } } };
   }
 }

@@ -61,5 +61,7 @@ export function signMessage(
   message: string,
 ): string {
   const isLegacy = purpose === 44;
-  return base64.encode(isLegacy ? signLegacy(network, leaf, message) : signSimple(purpose, leaf, message));
+  return base64.encode(
+    isLegacy ? signLegacy(network, leaf, message) : signSimple(purpose, leaf, message),
+  );
 }

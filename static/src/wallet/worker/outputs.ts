@@ -5,11 +5,11 @@ import type { Network } from "../networks";
 import { CHANGE, type CheckedChange, type CheckedPayment, type Intent } from "../protocol";
 import { addressOf, scriptOf } from "./addresses";
 import { equalBytes } from "./bytes";
+import { areScriptsOf, isKeyOf } from "./claims";
 import { type Place, placeOf, type Spending } from "./places";
 import { pathText } from "./paths";
 import type { Proposal, ProposedOutput } from "./proposal";
 import { refuse } from "./refusal";
-import { nestedScript, xOnly } from "./scripts";
 import type { Output } from "./transaction";
 
 const AMOUNT_MAXIMUM = 1n << 63n;
@@ -42,7 +42,7 @@ function wantedPayments(intent: Intent, network: Network): Wanted[] {
   });
 }
 
-/** Where an output that claims to be ours leads; undefined if it claims nothing. Lies are refused. */
+/** Where an output that claims to be ours leads; undefined if it claims nothing. */
 function provenPlace(
   proposed: ProposedOutput,
   output: Output,
@@ -54,17 +54,14 @@ function provenPlace(
   if (claim === undefined) return undefined;
   const path = pathText(claim.path);
   const place = placeOf(claim.path, spending);
-  if (place === undefined || proposed.origins.length > 1) refuse("change_not_ours", { output: at, path });
-  const { purpose } = place.account;
-  const leaf = place.account.leaf(place.branch, place.index);
-  const key = purpose === 86 ? xOnly(leaf.publicKey) : leaf.publicKey;
-  const redeem = purpose === 49 ? nestedScript(leaf.publicKey) : undefined;
-  const { redeemScript, tapKey } = proposed;
+  const leaf = place?.account.leaf(place.branch, place.index);
   const isTrue =
+    proposed.origins.length === 1 &&
+    place !== undefined &&
+    leaf !== undefined &&
     equalBytes(leaf.script, output.script) &&
-    equalBytes(claim.publicKey, key) &&
-    (redeemScript === undefined || (redeem !== undefined && equalBytes(redeemScript, redeem))) &&
-    (tapKey === undefined || (purpose === 86 && equalBytes(tapKey, key)));
+    isKeyOf(claim, place, leaf) &&
+    areScriptsOf(proposed, place, leaf);
   if (!isTrue) refuse("change_not_ours", { output: at, path });
   if (place.index > place.reach) refuse("change_out_of_reach", { output: at, path });
   return place;
@@ -86,6 +83,27 @@ function takeWanted(wanted: Wanted[], output: Output, address: string, at: numbe
   refuse("payment_unexpected", { output: at, address, amount: output.amount });
 }
 
+/** Add an output to what was found: as change, or as a payment that must have been asked for. */
+function settle(
+  output: Output,
+  place: Place | undefined,
+  at: number,
+  wanted: Wanted[],
+  found: CheckedOutputs,
+  network: Network,
+): void {
+  const { amount, script } = output;
+  const address = addressOf(script, network);
+  found.total += amount;
+  if (place?.branch === CHANGE) {
+    found.change.push({ address, amount, path: pathText(place.path) });
+    return;
+  }
+  takeWanted(wanted, output, address, at);
+  found.payments.push({ address, amount, own: place !== undefined });
+  found.paid += amount;
+}
+
 export function checkOutputs(
   proposal: Proposal,
   spending: readonly Spending[],
@@ -93,26 +111,18 @@ export function checkOutputs(
   network: Network,
 ): CheckedOutputs {
   const wanted = wantedPayments(intent, network);
-  const payments: CheckedPayment[] = [];
-  const change: CheckedChange[] = [];
-  let total = 0n;
-  proposal.transaction.outputs.forEach((output, at) => {
-    const { amount } = output;
-    if (amount >= AMOUNT_MAXIMUM) refuse("amount_range", { output: at });
-    total += amount;
-    const address = addressOf(output.script, network);
-    const proposed = proposal.outputs[at] ?? refuse("amount_range", { output: at });
-    const place = provenPlace(proposed, output, at, spending);
-    if (place?.branch === CHANGE) {
-      change.push({ address, amount, path: pathText(place.path) });
-      return;
+  const found: CheckedOutputs = { payments: [], change: [], total: 0n, paid: 0n };
+  proposal.outputs.forEach((proposed, at) => {
+    const output = proposal.transaction.outputs[at];
+    if (output === undefined || output.amount >= AMOUNT_MAXIMUM) {
+      refuse("amount_range", { output: at });
     }
-    takeWanted(wanted, output, address, at);
-    payments.push({ address, amount, own: place !== undefined });
+    const place = provenPlace(proposed, output, at, spending);
+    settle(output, place, at, wanted, found, network);
   });
   const missing = wanted.find((each) => !each.found);
   if (missing) refuse("payment_missing", { address: missing.address, amount: missing.amount });
-  if (change.length > 0 && wanted.some((each) => each.amount === "all")) refuse("change_with_all");
-  const paid = payments.reduce((sum, payment) => sum + payment.amount, 0n);
-  return { payments, change, total, paid };
+  const isSweep = wanted.some((each) => each.amount === "all");
+  if (isSweep && found.change.length > 0) refuse("change_with_all");
+  return found;
 }

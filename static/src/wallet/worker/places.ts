@@ -3,8 +3,8 @@ import { type Branch, CHANGE, RECEIVE, type SpendingAccount } from "../protocol"
 import type { Account } from "./keychain";
 import { isHardened, pathText } from "./paths";
 
-// The page is told what is in use by the server. Up to here any wallet can find a coin again, whatever
-// the server said; beyond it change could be held to ransom.
+// The page is told by the server what is in use. Up to here any wallet can find a coin again,
+// whatever the server said; beyond it change could be held to ransom.
 const REACH_MAXIMUM = 100_000;
 
 /** An account that may be spent from, and how far on each branch coins are looked for. */
@@ -32,10 +32,7 @@ export interface Place {
 }
 
 /** undefined where the path is on none of these accounts' two branches. */
-export function placeOf(
-  path: readonly number[],
-  spending: readonly Spending[],
-): Place | undefined {
+export function placeOf(path: readonly number[], spending: readonly Spending[]): Place | undefined {
   const [branch = -1, index = -1] = path.slice(-2);
   const parent = pathText(path.slice(0, -2));
   const found = spending.find((each) => pathText(each.account.path) === parent);

@@ -1,10 +1,6 @@
 // What a PSBT proposes: the transaction to be signed and what it says of each input and output.
 // Nothing here is believed yet; policy.ts compares it with our own keys.
-import {
-  type Bytes,
-  EncodingError,
-  Reader,
-} from "./bytes";
+import { type Bytes, EncodingError, Reader } from "./bytes";
 import { Fields, GLOBAL, optionalUint32, type Psbt, psbtFromBase64, strictly } from "./psbt";
 import { refuse } from "./refusal";
 import {
@@ -110,7 +106,9 @@ function readOrigin(publicKey: Bytes, reader: Reader): Origin {
 }
 
 function origins(fields: Fields, plain: number, taproot: number): Origin[] {
-  const ofPlain = fields.all(plain).map(({ keyData, value }) => readOrigin(keyData, new Reader(value)));
+  const ofPlain = fields
+    .all(plain)
+    .map(({ keyData, value }) => readOrigin(keyData, new Reader(value)));
   const ofTaproot = fields.all(taproot).map(({ keyData, value }) => {
     const reader = new Reader(value);
     if (reader.compactSize() !== 0) refuse("psbt_field", { place: fields.place, field: taproot });

@@ -1,4 +1,5 @@
-// PSBTs as bytes: key-value maps, read strictly (BIP174, BIP370, BIP371), written with what was added.
+// PSBTs as bytes: maps of keys to values, read strictly (BIP174, BIP370), written with what was
+// added.
 import { base64 } from "@scure/base";
 import { bytesToHex, concatBytes } from "@noble/hashes/utils.js";
 

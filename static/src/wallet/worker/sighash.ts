@@ -5,7 +5,13 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes } from "@noble/hashes/utils.js";
 
 import { type Bytes, EncodingError, hash256, uint32, uint64, withLength } from "./bytes";
-import { outpointBytes, type Output, outputBytes, type Transaction, transactionBytes } from "./transaction";
+import {
+  outpointBytes,
+  type Output,
+  outputBytes,
+  type Transaction,
+  transactionBytes,
+} from "./transaction";
 
 export const SIGHASH_DEFAULT = 0;
 export const SIGHASH_ALL = 1;

@@ -10,7 +10,12 @@ import { signEcdsa, signSchnorr, tweakedKey } from "./signing";
 
 const NO_KEY = new Uint8Array(0);
 
-function signInput(fields: Fields, { account, leaf }: OwnInput, hashes: SignatureHashes, at: number): void {
+function signInput(
+  fields: Fields,
+  { account, leaf }: OwnInput,
+  hashes: SignatureHashes,
+  at: number,
+): void {
   const { privateKey, publicKey } = leaf;
   if (account.purpose === 86) {
     const key = tweakedKey(privateKey, publicKey);
@@ -18,16 +23,17 @@ function signInput(fields: Fields, { account, leaf }: OwnInput, hashes: Signatur
     return;
   }
   const digest =
-    account.purpose === 44
-      ? hashes.legacy(at)
-      : hashes.segwit(at, p2pkhScript(hash160(publicKey)));
+    account.purpose === 44 ? hashes.legacy(at) : hashes.segwit(at, p2pkhScript(hash160(publicKey)));
   fields.add(PARTIAL_SIGNATURE, publicKey, signEcdsa(digest, privateKey));
 }
 
 /** The PSBT in base64 with a signature for every input. */
 export function signChecked({ proposal, inputs }: Checked): string {
   const { psbt, transaction } = proposal;
-  const hashes = new SignatureHashes(transaction, inputs.map((input) => input.spent));
+  const hashes = new SignatureHashes(
+    transaction,
+    inputs.map((input) => input.spent),
+  );
   inputs.forEach((input, at) => {
     const fields = psbt.inputs[at];
     if (fields) signInput(fields, input, hashes, at);

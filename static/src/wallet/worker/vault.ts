@@ -70,7 +70,17 @@ async function keyOf(password: string, derivation: Derivation): Promise<CryptoKe
 function sealed(vault: Header & { derivation: Derivation }): Uint8Array<ArrayBuffer> {
   const { format, version, fingerprint, name, created, derivation } = vault;
   const { memory, iterations, parallelism, salt } = derivation;
-  const parts = [format, version, fingerprint, name, created, memory, iterations, parallelism, salt];
+  const parts = [
+    format,
+    version,
+    fingerprint,
+    name,
+    created,
+    memory,
+    iterations,
+    parallelism,
+    salt,
+  ];
   return Uint8Array.from(utf8ToBytes(JSON.stringify(parts)));
 }
 
@@ -86,7 +96,11 @@ export async function closeVault(
   password: string,
 ): Promise<Vault> {
   refuseShortPassword(password);
-  const derivation = { name: "argon2id", ...STRENGTH, salt: base64.encode(randomBytes(SALT_BYTES)) } as const;
+  const derivation = {
+    name: "argon2id",
+    ...STRENGTH,
+    salt: base64.encode(randomBytes(SALT_BYTES)),
+  } as const;
   const header = { format: FORMAT, version: VERSION, ...about, derivation } as const;
   const key = await keyOf(password, derivation);
   const nonce = randomBytes(NONCE_BYTES);
@@ -95,7 +109,11 @@ export async function closeVault(
   const parameters = { name: "AES-GCM", iv: nonce, additionalData: sealed(header) };
   const encrypted = new Uint8Array(await crypto.subtle.encrypt(parameters, key, padded));
   padded.fill(0);
-  const cipher = { name: "AES-256-GCM", nonce: base64.encode(nonce), text: base64.encode(encrypted) } as const;
+  const cipher = {
+    name: "AES-256-GCM",
+    nonce: base64.encode(nonce),
+    text: base64.encode(encrypted),
+  } as const;
   return { ...header, cipher };
 }
 
@@ -105,13 +123,19 @@ export async function openVault(vault: Vault, password: string): Promise<Secrets
   const iv = Uint8Array.from(base64.decode(vault.cipher.nonce));
   const parameters = { name: "AES-GCM", iv, additionalData: sealed(vault) };
   const text = Uint8Array.from(base64.decode(vault.cipher.text));
-  const plain = await crypto.subtle.decrypt(parameters, key, text).catch(() => refuse("password_wrong"));
+  const plain = await crypto.subtle
+    .decrypt(parameters, key, text)
+    .catch(() => refuse("password_wrong"));
   return secretsOf(JSON.parse(new TextDecoder().decode(plain)));
 }
 
 function isPath(value: unknown): value is CustomPath {
   if (!isRecord(value)) return false;
-  return typeof value.network === "string" && typeof value.path === "string" && typeof value.purpose === "number";
+  return (
+    typeof value.network === "string" &&
+    typeof value.path === "string" &&
+    typeof value.purpose === "number"
+  );
 }
 
 function secretsOf(value: unknown): Secrets {
@@ -119,7 +143,8 @@ function secretsOf(value: unknown): Secrets {
   const { words, passphrase, paths } = value;
   const language = LANGUAGES.find((each) => each === value.language);
   if (typeof words !== "string" || typeof passphrase !== "string") refuse("vault_damaged");
-  if (language === undefined || !Array.isArray(paths) || !paths.every(isPath)) refuse("vault_damaged");
+  if (language === undefined || !Array.isArray(paths) || !paths.every(isPath))
+    refuse("vault_damaged");
   return { words, passphrase, language, paths };
 }
 
@@ -153,10 +178,13 @@ export function readVault(text: string): Vault {
   if (!isRecord(value) || value.format !== FORMAT) refuse("vault_damaged");
   if (value.version !== VERSION) refuse("vault_version", { found: String(value.version) });
   const { fingerprint, name, created, cipher } = value;
-  if (typeof fingerprint !== "string" || !/^[0-9a-f]{8}$/.test(fingerprint)) refuse("vault_damaged");
-  if (typeof name !== "string" || !isBetween(created, 0, Number.MAX_SAFE_INTEGER)) refuse("vault_damaged");
+  if (typeof fingerprint !== "string" || !/^[0-9a-f]{8}$/.test(fingerprint))
+    refuse("vault_damaged");
+  if (typeof name !== "string" || !isBetween(created, 0, Number.MAX_SAFE_INTEGER))
+    refuse("vault_damaged");
   if (!isRecord(cipher) || cipher.name !== "AES-256-GCM") refuse("vault_damaged");
-  if (!isBase64(cipher.nonce, NONCE_BYTES) || !isBase64(cipher.text, BLOCK)) refuse("vault_damaged");
+  if (!isBase64(cipher.nonce, NONCE_BYTES) || !isBase64(cipher.text, BLOCK))
+    refuse("vault_damaged");
   return {
     format: FORMAT,
     version: VERSION,

@@ -1,10 +1,5 @@
 // The one wallet that this worker holds: just created, just restored, or unlocked from its vault.
-import {
-  type AccountName,
-  type CustomPath,
-  type VaultEntry,
-  WORDS_TO_CHECK,
-} from "../protocol";
+import { type AccountName, type CustomPath, type VaultEntry, WORDS_TO_CHECK } from "../protocol";
 import { type Account, fingerprintHex, Keychain, wantedNetwork } from "./keychain";
 import { type Mnemonic, readMnemonic, seedOf, wrongPositions } from "./mnemonic";
 import { parsePath, pathText } from "./paths";
@@ -41,7 +36,14 @@ export class OpenWallet {
     state: { isSaved: boolean; areWordsChecked: boolean },
   ): Promise<OpenWallet> {
     const keychain = new Keychain(await seedOf(mnemonic, passphrase));
-    return new OpenWallet(mnemonic, passphrase, keychain, paths, state.isSaved, state.areWordsChecked);
+    return new OpenWallet(
+      mnemonic,
+      passphrase,
+      keychain,
+      paths,
+      state.isSaved,
+      state.areWordsChecked,
+    );
   }
 
   static created(mnemonic: Mnemonic, passphrase: string): Promise<OpenWallet> {
