@@ -41,6 +41,7 @@ from webapp.wallets.store import (
     offer_receive,
     wallets_of,
 )
+from webapp.wallets.vanished import vanished
 
 GAP = 20
 
@@ -303,6 +304,29 @@ def test_the_mempool_extends_what_is_watched(household: Household) -> None:
     assert snapshot.balance == Balance(0, 800)
     assert snapshot.accounts[0].receive.scan == BranchScan(2 * GAP - 1, GAP - 2, True)
     assert [(each.outpoint, each.height) for each in snapshot.coins] == [((paid.txid, 0), None)]
+
+
+def test_a_payment_that_will_not_come(household: Household) -> None:
+    """Its sender pays somebody else instead; a bump that still pays the wallet is not told."""
+    index, coinbase = household.index, household.purse.pop()
+    value = coinbase.outputs[0].value
+    mine, strangers = household.script(4), script_of("stranger")
+
+    def missed() -> list[tuple[bytes, bytes, int]]:
+        with household.opener() as opener:
+            found = vanished(opener.index, opener.open(household.wallet))
+        return [(each.txid, each.replaced_by, each.received) for each in found]
+
+    index.accept(spend([(coinbase, 0)], [(700, mine), (value - 900, strangers)]))
+    second = index.accept(spend([(coinbase, 0)], [(700, mine), (value - 1_900, strangers)]))
+    assert missed() == []
+    third = index.accept(spend([(coinbase, 0)], [(value - 3_000, strangers)]))
+    assert missed() == [(second.txid, third.txid, 700)]
+    fourth = index.accept(spend([(coinbase, 0)], [(800, mine), (value - 5_000, strangers)]))
+    assert missed() == []
+    index.mine(fourth)
+    assert missed() == []
+    require_true(household)
 
 
 @contextmanager

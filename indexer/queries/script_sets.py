@@ -159,7 +159,7 @@ class Replaced:
     txid: bytes
     replaced_by: bytes
     replaced_at: int
-    fee: int
+    raw: bytes
 
 
 def movements(connection: Connection, wanted: ScriptSet) -> Movements:
@@ -327,19 +327,26 @@ def parties(
 
 def replaced_by(connection: Connection, txids: Sequence[bytes]) -> tuple[Replaced, ...]:
     """What these transactions pushed out of the mempool themselves, oldest first."""
-    rows = connection.execute(
-        select(
-            replacement.c.txid,
-            replacement.c.replaced_by,
-            replacement.c.replaced_at,
-            replacement.c.fee,
-        )
-        .where(replacement.c.replaced_by.in_(txids))
-        .order_by(replacement.c.replaced_at)
-    )
-    return tuple(
-        Replaced(bytes(row.txid), bytes(row.replaced_by), row.replaced_at, row.fee) for row in rows
-    )
+    wanted = replacement.c.replaced_by.in_(txids)
+    rows = connection.execute(_REPLACED.where(wanted).order_by(replacement.c.replaced_at))
+    return tuple(map(_replaced, rows))
+
+
+def replaced_since(connection: Connection, moment: int, most: int) -> tuple[Replaced, ...]:
+    """What was pushed out after a moment, whatever it paid; at most `most`, the latest first."""
+    wanted = replacement.c.replaced_at > moment
+    latest = replacement.c.replaced_at.desc(), replacement.c.txid
+    rows = connection.execute(_REPLACED.where(wanted).order_by(*latest).limit(most))
+    return tuple(map(_replaced, rows))
+
+
+_REPLACED: Select[Any] = select(
+    replacement.c.txid, replacement.c.replaced_by, replacement.c.replaced_at, replacement.c.raw
+)
+
+
+def _replaced(row: Row[Any]) -> Replaced:
+    return Replaced(bytes(row.txid), bytes(row.replaced_by), row.replaced_at, bytes(row.raw))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from webapp.wallets.labels import find_labels
 from webapp.wallets.opening import open_wallet, opener
 from webapp.wallets.rows import HistoryRow, describe
 from webapp.wallets.snapshot import Snapshot
+from webapp.wallets.vanished import Vanished, vanished
 
 LONGEST_SEARCH = 200
 
@@ -78,6 +79,7 @@ class HistoryPage:
     newest: str | None
     older: str | None
     chart: Drawing | None
+    vanished: tuple[Vanished, ...]
 
 
 @blueprint.get("/wallets/<int:wallet_id>")
@@ -93,6 +95,7 @@ def show(wallet_id: int) -> ResponseReturnValue:
             for part in (found.pending, found.entries)
         )
     watch("tip", wallet_topic(wallet_id))
+    whole = not form.active and before is None
     page = HistoryPage(
         snapshot,
         form,
@@ -102,7 +105,8 @@ def show(wallet_id: int) -> ResponseReturnValue:
         older=None
         if found.next_before is None
         else _path(wallet_id, form, before=found.next_before),
-        chart=None if form.active or before is not None else _chart(snapshot),
+        chart=_chart(snapshot) if whole else None,
+        vanished=vanished(connection(), snapshot) if whole and not snapshot.loading else (),
     )
     return render_template("wallets/history.html", page=page)
 
