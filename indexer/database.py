@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -35,6 +35,17 @@ SQLITE_READER_PRAGMAS = (
     f"mmap_size={1 << 30}",
     "query_only=ON",
 )
+
+# A connection that holds a lock ends, on both sides, within 11 seconds of losing the other one.
+POSTGRES_ALERT_OPTIONS = (
+    "-ctcp_keepalives_idle=5 -ctcp_keepalives_interval=2 -ctcp_keepalives_count=3"
+)
+POSTGRES_ALERT_ARGUMENTS = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "connect_timeout": 10,
+}
 
 
 class DatabaseError(Exception):
@@ -65,6 +76,8 @@ class Database:
         self.url = url
         self.schema = schema
         self.tables = tables
+        # What may refuse to write any more: called at the beginning of each transaction of `write`.
+        self.guard: Callable[[Connection], None] | None = None
         self._writer = _engine(url, schema, tables, writes=True)
         self._reader = _engine(url, schema, tables, writes=False)
 
@@ -105,6 +118,8 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back where an exception leaves it."""
         with _transaction(self._writer) as connection:
+            if self.guard is not None:
+                self.guard(connection)
             yield connection
 
     @contextmanager
@@ -112,6 +127,16 @@ class Database:
         """A writing connection outside any transaction, for VACUUM, ANALYZE and pragmas."""
         with _connect(self._writer) as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def connect_apart(self, name: str) -> Connection:
+        """A connection of its own to PostgreSQL, outside any transaction, to be closed by whoever
+        asked. Others see it under `name`. Raises DatabaseError."""
+        arguments = {**POSTGRES_ALERT_ARGUMENTS, "application_name": name}
+        arguments["options"] = f"{_search_path(self.schema)} {POSTGRES_ALERT_OPTIONS}".strip()
+        engine = create_engine(
+            self.url, connect_args=arguments, isolation_level="AUTOCOMMIT", poolclass=NullPool
+        )
+        return _connect(engine)
 
     def revision(self) -> str | None:
         """The schema's version; None if the database has no tables of ours."""
@@ -227,7 +252,7 @@ def _engine(url: URL, schema: str | None, tables: Tables, *, writes: bool) -> En
         engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
         _set_up_sqlite(engine, tables, writes=writes)
         return engine
-    arguments = {"options": f"-csearch_path={schema}"} if schema is not None else {}
+    arguments = {"options": _search_path(schema)} if schema is not None else {}
     if writes:
         return create_engine(url, connect_args=arguments, hide_parameters=True)
     # One snapshot for a whole page, also on a replica; the server refuses any write.
@@ -235,6 +260,10 @@ def _engine(url: URL, schema: str | None, tables: Tables, *, writes: bool) -> En
         url, connect_args=arguments, isolation_level="REPEATABLE READ", hide_parameters=True
     )
     return engine.execution_options(postgresql_readonly=True)
+
+
+def _search_path(schema: str | None) -> str:
+    return "" if schema is None else f"-csearch_path={schema}"
 
 
 def _set_up_sqlite(engine: Engine, tables: Tables, *, writes: bool) -> None:

@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 from contextlib import nullcontext
+from functools import partial
 from types import FrameType
 
 import click
@@ -16,6 +17,7 @@ from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
 from indexer.node.embedded_socket import NodeSocket
 from indexer.queries.pulse import read_pulse
+from indexer.sync.election import run_elected
 from indexer.sync.indexer import Indexer
 from webapp.accounts.database import open_accounts
 from webapp.app import create_app
@@ -82,9 +84,16 @@ def stop_on_signals() -> threading.Event:
 
 
 def run_index(settings: Settings) -> None:
-    """Index until SIGTERM or Ctrl-C."""
+    """Index until SIGTERM or Ctrl-C; while another process indexes the database, wait for it."""
     stop = stop_on_signals()
     database = open_database(settings, upgrade=True)
+    try:
+        run_elected(database, stop, partial(_index, settings, database, stop))
+    finally:
+        database.dispose()
+
+
+def _index(settings: Settings, database: Database, stop: threading.Event) -> None:
     node = open_node(settings)
     embedded = settings.node == EMBEDDED
     try:
@@ -95,7 +104,6 @@ def run_index(settings: Settings) -> None:
             ).run()
     finally:
         node.close()
-        database.dispose()
 
 
 def run_web(settings: Settings, *, demo: bool = False) -> None:

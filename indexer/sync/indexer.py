@@ -21,6 +21,7 @@ from indexer.node.base import (
 from indexer.sync import state
 from indexer.sync.bulk import Bulk
 from indexer.sync.connect import connect_block, disconnect_block, read_position
+from indexer.sync.election import LostElectionError
 from indexer.sync.feed import read_drafts
 from indexer.sync.mempool import MempoolSync
 from indexer.sync.prevouts import Prevouts
@@ -72,7 +73,8 @@ class Indexer:
     def run(self) -> None:
         """Work until `stop` is set, through every fault of the node or the database server.
 
-        Raises WrongDatabaseError where the database is another network's.
+        Raises WrongDatabaseError where the database is another network's, and LostElectionError:
+        what this object knows of the tables may then be true no more.
         """
         delay = FIRST_RETRY
         while not self._stop.is_set():
@@ -80,7 +82,7 @@ class Indexer:
                 if not self.step():
                     self._node.wait(POLL)
                 delay = FIRST_RETRY
-            except WrongDatabaseError:
+            except (WrongDatabaseError, LostElectionError):
                 raise
             except (NodeError, DatabaseError, DBAPIError) as error:
                 self._note(error)
