@@ -353,6 +353,7 @@ def test_a_guest_is_made_in_the_demo_alone(new_app: NewApp, people: Database) ->
     page = client.get("/account")
     assert page.status_code == 200
     assert "Guest" in page.text
+    assert "; Expires=" in page.headers["Set-Cookie"]  # they have no other way back
     assert client.get("/account").text.count("Guest ") == page.text.count("Guest ")
     with people.read() as connection:
         (guest,) = users.all_users(connection)

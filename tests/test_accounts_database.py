@@ -15,6 +15,7 @@ from webapp.accounts import schema
 from webapp.accounts.database import ACCOUNTS, open_accounts
 from webapp.accounts.users import add_user, find_user, remove_user
 from webapp.config import ConfigError, Settings, load_settings
+from webapp.demo.run import demo_settings
 
 HASH = bytes(range(32))
 
@@ -174,3 +175,13 @@ def test_one_file_cannot_hold_both(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'one.sqlite'}"
     with pytest.raises(ConfigError, match="accounts_database_url: expected another file"):
         load_settings(database_url=url, accounts_database_url=url)
+
+
+def test_the_demos_guests_are_kept_apart_from_everybody(tmp_path: Path) -> None:
+    settings = Settings(
+        network="bitcoin-main",
+        data_directory=tmp_path,
+        accounts_database_url="postgresql://people@localhost/real",
+    )
+    inside = tmp_path / "demo" / "accounts.sqlite"
+    assert demo_settings(settings).accounts_database == f"sqlite:///{inside}"

@@ -33,6 +33,7 @@ class Watched:
 
     site: Site
     member: Member
+    user_id: int
     wallet_id: int
     client: FlaskClient
 
@@ -66,7 +67,7 @@ def watch(site: Site, member: Member, who: str) -> Watched:
     client = site.app.test_client()
     with client.session_transaction() as session:
         session["_user_id"] = user.get_id()
-    return Watched(site, member, wallet_id, client)
+    return Watched(site, member, user.id, wallet_id, client)
 
 
 @pytest.fixture(scope="module")

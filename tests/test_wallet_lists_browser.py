@@ -1,6 +1,7 @@
 """Lists of a wallet, contacts and the account in a browser: wide, on a phone, without script."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,13 +9,14 @@ from playwright.sync_api import Page, expect
 from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH, Axe
 from tests.fixtures_site import Site
 from tests.test_wallet_lists import Watched, watch
+from webapp.accounts.users import end_sessions, find_user
 from webapp.demo.cast import EXCHANGE
 
 LISTS = ("/coins", "/addresses", "/details")
 NOT_WIDER = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
-def storage(watched: Watched) -> dict[str, object]:
+def storage(watched: Watched) -> dict[str, list[Any]]:
     """The session of the client for a browser."""
     name = str(watched.site.app.config["SESSION_COOKIE_NAME"])
     cookie = watched.client.get_cookie(name)
@@ -88,3 +90,31 @@ def test_without_script_coins_are_frozen_and_accounts_kept(
     page.get_by_label("Password of your account").fill("a rather long password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator(".account-link")).to_have_text("Wren")
+
+
+def test_a_lost_session_loses_nothing_that_was_typed(
+    demo_site: Site, open_page: Callable[..., Page]
+) -> None:
+    watched = watch(demo_site, EXCHANGE, "Lost")
+    path = f"{demo_site.origin}/wallets/{watched.wallet_id}"
+    page = open_page(
+        path + "/coins", storage_state=storage(watched), expected=("status of 401", "401 (")
+    )
+    accounts = demo_site.app.extensions["satchel"].accounts
+    label = page.locator(".label-editor").first
+    label.locator("summary").click()
+    label.get_by_role("textbox").fill("for the garden")
+    with accounts.write() as connection:
+        end_sessions(connection, watched.user_id)
+    label.get_by_role("button", name="Save").click()
+    expect(page.locator("#note")).to_contain_text("Sign in again in another tab")
+    expect(label.get_by_role("textbox")).to_have_value("for the garden")
+    # As signing in in another tab does: the cookie is the browser's.
+    with accounts.read() as connection:
+        again = find_user(connection, watched.user_id)
+    assert again is not None
+    with watched.client.session_transaction() as session:
+        session["_user_id"] = again.get_id()
+    page.context.add_cookies(storage(watched)["cookies"])
+    label.get_by_role("button", name="Save").click()
+    expect(page.locator(".label-editor").first).to_contain_text("for the garden")

@@ -2,7 +2,6 @@
 
 import hmac
 import logging
-import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -11,12 +10,12 @@ from flask import current_app
 
 from indexer.queries.script_page import HistoryCursor
 from webapp.context import settings
+from webapp.key_files import KEY_BYTES, shared_key
 
 logger = logging.getLogger(__name__)
 
 EXTENSION = "satchel-cursor-key"
 KEY_FILE = "cursor.key"
-KEY_BYTES = 32
 SIGNATURE_BYTES = 12
 
 
@@ -57,23 +56,12 @@ def _key() -> bytes:
 
 
 def load_key(directory: Path) -> bytes:
-    """The key that all web processes of this directory share, made by the first of them.
+    """The key that all web processes of this directory share.
 
     Where nothing can be written each process has its own, and a balance is lost now and then.
     """
-    path = directory / KEY_FILE
-    fresh = secrets.token_bytes(KEY_BYTES)
-    partial = path.with_name(f"{KEY_FILE}.{os.getpid()}")
     try:
-        partial.write_bytes(fresh)
-        partial.chmod(0o600)
-        try:
-            os.link(partial, path)  # fails where another process was first, and is never half
-        except FileExistsError:
-            pass
-        finally:
-            partial.unlink()
-        return path.read_bytes()
+        return shared_key(directory / KEY_FILE)
     except OSError as error:
         logger.warning("No key could be kept in %s: %s", directory, error)
-        return fresh
+        return secrets.token_bytes(KEY_BYTES)

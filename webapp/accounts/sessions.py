@@ -1,6 +1,5 @@
 """Sessions: the signed cookie, who it belongs to, and the answer to who has none."""
 
-import os
 import secrets
 from datetime import timedelta
 from hashlib import sha256
@@ -26,9 +25,9 @@ from flask_login import LoginManager, login_user, logout_user
 from webapp.accounts.users import User, find_user
 from webapp.config import ConfigError
 from webapp.context import services
+from webapp.key_files import KEY_BYTES, shared_key
 
 KEY_FILE = "secret-key"
-KEY_BYTES = 32
 SESSION_DAYS = 14
 
 
@@ -53,8 +52,10 @@ class Manager(LoginManager):  # type: ignore[misc]
 
 
 def sign_in(user: User) -> None:
-    """Begin a session of theirs, with nothing of any earlier one in it."""
+    """Begin a session of theirs, with nothing of any earlier one in it. It ends with the browser;
+    a guest's does not, for they have no other way back."""
     session.clear()
+    session.permanent = user.is_guest
     login_user(user)
     g.user = user
 
@@ -110,11 +111,10 @@ def signed_in() -> User | None:
 
 
 def secret_key(directory: Path) -> bytes:
-    """What signs the cookies, made at the first start and readable by us alone."""
+    """What signs the cookies. Raises ConfigError."""
     path = directory / KEY_FILE
     try:
-        _make_key(path)
-        key = path.read_bytes()
+        key = shared_key(path)
     except OSError as error:
         raise ConfigError(
             f"data_directory: {path} cannot be read or written ({error.strerror})"
@@ -125,23 +125,6 @@ def secret_key(directory: Path) -> bytes:
             "a new one made, which signs everybody out"
         )
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Whole or not at all, and only once, however many processes start together."""
-    if path.exists():
-        return
-    own = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-        try:
-            path.hardlink_to(own)
-        except FileExistsError:
-            return  # another process was first
-    finally:
-        own.unlink()
 
 
 def keep_private(response: Response) -> Response:

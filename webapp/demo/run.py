@@ -47,6 +47,7 @@ def demo_settings(settings: Settings) -> Settings:
             "network": "bitcoin-regtest",
             "node_url": EMBEDDED,
             "data_directory": settings.data_directory / "demo",
+            "accounts_database_url": None,  # its guests are nobody's accounts
         }
     )
 
@@ -148,6 +149,7 @@ def _start_web(settings: Settings) -> subprocess.Popen[bytes]:
         "SATCHEL_NETWORK": settings.network,
         "SATCHEL_NODE_URL": EMBEDDED,
         "SATCHEL_DATABASE_URL": settings.database,
+        "SATCHEL_ACCOUNTS_DATABASE_URL": settings.accounts_database,
         "SATCHEL_DATA_DIRECTORY": str(settings.data_directory),
         "SATCHEL_HOST": settings.host,
         "SATCHEL_PORT": str(settings.port),
@@ -213,6 +215,8 @@ def _tell_running(process: int, directory: Path, options: DemoOptions) -> None:
 def _forget(settings: Settings) -> None:
     (settings.data_directory / HISTORY_COMPLETE).unlink(missing_ok=True)
     shutil.rmtree(settings.data_directory / NODE_DIRECTORY, ignore_errors=True)
+    for path in settings.data_directory.glob("accounts.sqlite*"):
+        path.unlink()
     if settings.database_url is None:
         for path in settings.data_directory.glob(settings.network + ".sqlite*"):
             path.unlink()

@@ -83,6 +83,7 @@ function onResponse(event: HtmxEvent): void {
   if (raw.status !== UNKNOWN && isPage) return;
   event.preventDefault();
   if (raw.status === UNKNOWN) lock(); // the session is gone: sign in again
+  if (raw.status === UNKNOWN && journey?.method === "POST") return; // what was typed stays
   location.assign(raw.status === UNKNOWN ? location.href : raw.url);
 }
 
@@ -160,6 +161,11 @@ function onError({ detail: { error } }: HtmxEvent): void {
   if (error instanceof TypeError) note(say("unreachable")); // fetch could not reach the server
 }
 
+/** Wherever on the page a form of htmx was sent from. */
+function onAnyResponse({ detail: { ctx } }: HtmxEvent): void {
+  if (ctx.response.raw.status === UNKNOWN) note(say("signed_out"));
+}
+
 export function installNavigation(): void {
   document.addEventListener("click", onLink);
   document.addEventListener("submit", onForm);
@@ -169,6 +175,7 @@ export function installNavigation(): void {
     document.addEventListener(name, (event) => {
       if ((event.target as Element).matches?.(SOURCE)) listener(event as HtmxEvent);
     });
+  document.addEventListener("htmx:before:response", (event) => onAnyResponse(event as HtmxEvent));
   on("htmx:config:request", onRequest);
   on("htmx:before:response", onResponse);
   on("htmx:before:swap", beforeSwap);
