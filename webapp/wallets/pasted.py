@@ -1,7 +1,6 @@
 """Recipients from what somebody pastes or scans: an address, a payment URI, or lines of CSV."""
 
 import csv
-from io import StringIO
 from typing import Final
 
 from flask_babel import gettext as _
@@ -56,7 +55,7 @@ def _of_uri(
 def _of_csv(text: str, unit: Unit, network: Network) -> tuple[TypedRecipient, ...]:
     found = []
     delimiter = next((mark for mark in ("\t", ";") if mark in text), ",")
-    for number, cells in enumerate(csv.reader(StringIO(text), delimiter=delimiter), start=1):
+    for number, cells in enumerate(_cells(text, delimiter), start=1):
         columns = [cell.strip() for cell in cells]
         if not any(columns):
             continue
@@ -74,6 +73,15 @@ def _of_csv(text: str, unit: Unit, network: Network) -> tuple[TypedRecipient, ..
             )
         )
     return tuple(found)
+
+
+def _cells(text: str, delimiter: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(text.splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        raise PastedError(
+            _("This is no CSV: it is cut off, or a quotation mark is lost.")
+        ) from error
 
 
 def _is_heading(columns: list[str]) -> bool:
