@@ -28,7 +28,7 @@ from wallet.keys import Account, Branch, Purpose, purposes_of
 from wallet.own_keys import OwnKeys
 from wallet.psbt import combine, parse_psbt
 from wallet.psbt_build import OwnCoin, Paid, anti_sniping_locktime, build_psbt
-from wallet.psbt_fields import InputField, PsbtError
+from wallet.psbt_fields import InputField, OutputField, PsbtError
 from wallet.psbt_finish import extract, finalise, missing
 from wallet.psbt_format import MAGIC, MAX_SIZE, key_of
 from wallet.satisfaction import LARGEST_ECDSA, input_size_of
@@ -315,6 +315,72 @@ def test_little_bytes_never_make_much_work(kind: str) -> None:
     with pytest.raises(PsbtError):
         parse_psbt(BOMBS[kind], REGTEST)
     assert time.perf_counter() - start < 2
+
+
+def test_a_psbt_beyond_what_is_read_is_refused_for_its_size() -> None:
+    for form in (BOMBS["size"], b64encode(BOMBS["size"]), "x" * (2 * MAX_SIZE + 101)):
+        with pytest.raises(PsbtError, match="are more than"):
+            parse_psbt(form, REGTEST)
+
+
+def test_nothing_may_follow_the_last_map() -> None:
+    with pytest.raises(PsbtError, match="1 bytes follow"):
+        parse_psbt(RICH + b"\0", REGTEST)
+
+
+def test_amounts_are_not_negative() -> None:
+    psbt = parse_psbt(RICH, REGTEST)
+    outputs = [psbt.tx.outputs[0]._replace(value=-1), psbt.tx.outputs[1]]
+    negative = replace(psbt, tx=Transaction(2, psbt.tx.inputs, outputs))
+    with pytest.raises(PsbtError, match="negative amount"):
+        parse_psbt(negative.serialize(), REGTEST)
+
+
+def _with_output_field(kind: int, key: bytes, value: bytes) -> bytes:
+    psbt = parse_psbt(RICH, REGTEST)
+    first = replace(psbt.outputs[0], fields={key_of(kind, key): value})
+    return replace(psbt, outputs=(first, psbt.outputs[1])).serialize()
+
+
+@pytest.mark.parametrize(
+    ("depths", "problem"),
+    [
+        ([0], None),
+        ([1, 2, 2], None),
+        ([2, 2, 1], None),
+        ([2, 1, 2], "depth-first order"),
+        ([1], "do not fill"),
+        ([1, 1, 1], "do not fill"),
+        ([129], "at depth 129"),
+    ],
+)
+def test_the_leaves_of_a_taproot_tree_fill_it(depths: list[int], problem: str | None) -> None:
+    tree = b"".join(bytes([depth, 0xC0, 1, 0x51]) for depth in depths)
+    raw = _with_output_field(OutputField.TAP_TREE, b"", tree)
+    if problem is None:
+        assert parse_psbt(raw, REGTEST).serialize() == raw
+    else:
+        with pytest.raises(PsbtError, match=problem):
+            parse_psbt(raw, REGTEST)
+
+
+def test_a_key_that_is_no_point_of_the_curve_is_refused() -> None:
+    off_the_curve = b"\2" + (5).to_bytes(32, "big")
+    raw = _with_output_field(OutputField.BIP32_DERIVATION, off_the_curve, bytes(4))
+    with pytest.raises(PsbtError, match="output 1, bip32 derivation: a public key expected"):
+        parse_psbt(raw, REGTEST)
+
+
+def test_a_wrong_taproot_signature_is_told() -> None:
+    psbt = sweep([made_up_coin(ANN.output(Purpose.P2TR), 50_000)], _ELSEWHERE, REGTEST)
+    signed = sign(inspect(psbt, ANN.keys, usual_limits(REGTEST)), ANN.keys)
+    signature = bytearray(signed.inputs[0].tap_key_sig or b"")
+    signature[40] ^= 1
+    for wrong in (bytes(signature), bytes(signature) + b"\x01", bytes(64) + b"\x42"):
+        forged = signed.inputs[0].with_fields({key_of(InputField.TAP_KEY_SIG): wrong})
+        with pytest.raises(PsbtError, match="input 1, tap key sig"):
+            finalise(signed.with_inputs([forged]))
+    assert extract(finalise(signed)).txid == psbt.tx.txid
 
 
 def _lie(psbt_of: OwnCoin, what: str) -> bytes:
