@@ -185,6 +185,10 @@ MUTANTS: dict[str, tuple[Refusal, Callable[[], Psbt]]] = {
         Refusal.INPUT_PATH,
         lambda: _path(_psbt(), 0, _own_path(84, 1, 0, 0, 0)),
     ),
+    "an account number that is not hardened": (
+        Refusal.INPUT_PATH,
+        lambda: _path(_psbt(), 0, _own_path(84 + H, 1 + H, 0, 0, 0)),
+    ),
     "a purpose nobody has": (
         Refusal.INPUT_PATH,
         lambda: _path(_psbt(), 0, _own_path(45 + H, 1 + H, H, 0, 0)),
