@@ -203,6 +203,20 @@ def test_a_vault_is_made_opened_exported_and_forgotten(
     assert refused.code == "password_wrong"  # what stands outside the ciphertext is sealed too
 
 
+def test_paths_of_ones_own_are_kept_in_the_vault(signer: BrowserSigner) -> None:
+    own = {"network": "bitcoin-regtest", "purpose": 84, "path": "m/84'/1'/7'/5"}
+    account = {**own, "account": 0, "path": "84h/1h/7h/5"}
+    signer.ask("restore", words=WORDS, passphrase="TREZOR")
+    assert refusal(signer, "accountKey", **account).code == "path_unknown"
+    vault_id = signer.ask("save", password=PASSWORD, name="x", paths=[own])["vaultId"]
+    key = signer.ask("accountKey", **account)
+    assert key["path"] == "84h/1h/7h/5"
+    again = BrowserSigner(signer.page, worker_url())
+    again.ask("unlock", vaultId=vault_id, password=PASSWORD)
+    assert again.ask("accountKey", **account) == key
+    assert refusal(again, "accountKey", **{**account, "path": "84h/1h/7h/6"}).code == "path_unknown"
+
+
 def test_at_rest_there_is_only_ciphertext(signer: BrowserSigner) -> None:
     created(signer)
     stored = signer.page.evaluate(STORED)
