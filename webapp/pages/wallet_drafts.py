@@ -11,6 +11,7 @@ from indexer.chain.address import address_of
 from indexer.chain.encoding import Transaction, TxOutput, hash_hex
 from indexer.queries.transactions import find_pending
 from wallet.bbqr import PSBT, BbqrError, is_frame, join, split
+from wallet.fees import rate_of, transaction_weight
 from wallet.keys import Branch
 from wallet.psbt import Psbt, parse_psbt
 from webapp.accounts.context import accounts, login_required
@@ -25,6 +26,7 @@ from webapp.wallets.drafts import Draft, DraftState
 from webapp.wallets.opening import open_wallet
 from webapp.wallets.sending import SendError, finish, keep_signed, send
 from webapp.wallets.signing_request import signing_request
+from webapp.wallets.sizes import input_size
 from webapp.wallets.snapshot import Snapshot
 
 REFUSED = 400
@@ -51,6 +53,7 @@ class DraftView:
     draft: Draft
     psbt: Psbt
     fee: int
+    fee_rate: int | None  # per 1000 vbytes, once signed; None where not every coin is ours
     outputs: tuple[DraftOutput, ...]
     flow: Flow
     url: str
@@ -184,6 +187,7 @@ def _page(snapshot: Snapshot, draft: Draft, error: str | None = None) -> str:
         draft=draft,
         psbt=psbt,
         fee=fee,
+        fee_rate=_fee_rate(psbt, snapshot),
         outputs=outputs,
         flow=_flow(psbt, outputs, fee),
         url=_path(draft),
@@ -191,6 +195,19 @@ def _page(snapshot: Snapshot, draft: Draft, error: str | None = None) -> str:
         error=error or draft.error,
     )
     return render_template("wallets/draft.html", view=view)
+
+
+def _fee_rate(psbt: Psbt, snapshot: Snapshot) -> int | None:
+    sizes = []
+    for number in range(len(psbt.inputs)):
+        spent = psbt.spent(number)
+        place = None if spent is None else snapshot.owned.find(spent.script)
+        account = None if place is None else snapshot.account(place.account_id)
+        if place is None or account is None:
+            return None
+        output = account.account.parsed.derive(place.branch, place.position)
+        sizes.append(input_size(snapshot, output))
+    return rate_of(psbt.fee or 0, transaction_weight(sizes, psbt.tx.outputs))
 
 
 def _output(output: TxOutput, snapshot: Snapshot, draft: Draft) -> DraftOutput:

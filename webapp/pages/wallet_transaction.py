@@ -125,7 +125,7 @@ def raise_fee(wallet_id: int, txid: str) -> ResponseReturnValue:
 def _view(snapshot: Snapshot, txid: bytes) -> TransactionView:
     page = transaction_page(connection(), raw(), required_pulse(), txid)
     if page is None:
-        abort(404, _("No transaction with this txid is in the chain or in the mempool."))
+        abort(404, _unknown_words(snapshot, txid))
     inputs = tuple(
         _part(snapshot, each.spent.vin, each.address, each.spent.value, each.spent.script)
         for each in page.inputs
@@ -148,6 +148,14 @@ def _view(snapshot: Snapshot, txid: bytes) -> TransactionView:
         flow=transaction_flow(page),
         raising=_raising(snapshot, txid),
     )
+
+
+def _unknown_words(snapshot: Snapshot, txid: bytes) -> str:
+    with accounts().read() as reading:
+        sent = drafts.sent_as(reading, snapshot.wallet.id, txid)
+    if sent is not None:
+        return str(_("It was sent. This page shows it as soon as the index has seen it."))
+    return str(_("No transaction with this txid is in the chain or in the mempool."))
 
 
 def _part(
