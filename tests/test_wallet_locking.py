@@ -38,7 +38,7 @@ def person(demo_site: Site, open_page: Opener, someone: Someone, wallet: KnownWa
     page = open_page(
         f"{demo_site.origin}/wallets/new",
         storage_state=someone.storage,
-        expected=("status of 404",),
+        expected=("status of 404", "ERR_INTERNET_DISCONNECTED", "htmx:error", "htmx:sse:error"),
     )
     page.clock.install()
     person = WalletUser(page, demo_site.origin)
@@ -154,9 +154,18 @@ def test_from_page_to_page(person: WalletUser, wallet: KnownWallet) -> None:
     page.locator("#search-input").fill("there is no such thing")
     page.keyboard.press("Enter")
     expect(heading).to_have_text("Search")
+    _find_no_server(page)
+    expect(heading).to_have_text("Search")
     assert documents == []
     expect(root).to_have_attribute("data-any-unlocked", "")
     person.lock()
     page.get_by_role("link", name="Mempool", exact=True).click()
     expect(heading).to_have_text("Mempool")
     assert [url.rpartition("/")[2] for url in documents] == ["mempool"]  # locked: as ever
+
+
+def _find_no_server(page: Page) -> None:
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Mempool", exact=True).click()
+    expect(page.locator("#note")).to_contain_text("The server cannot be reached.")
+    page.context.set_offline(False)

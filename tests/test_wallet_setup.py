@@ -19,6 +19,8 @@ from tests.wallet_browser import (
     make_known,
     sign_up,
 )
+from webapp.demo.cast import CHEN, mnemonic_of
+from webapp.demo.town import SEED
 
 Opener = Callable[..., Page]
 
@@ -179,6 +181,26 @@ def test_restoring_what_is_unusual(enter: Entrance) -> None:
     assert page.locator("[data-step=password] [data-fingerprint]").text_content() != FINGERPRINT
     person.choose_password("Continue")
     person.expect_wallet()
+
+
+def test_restoring_a_wallet_with_a_past(enter: Entrance) -> None:
+    """Chen has lived in the demo for long: the kind of account is found, and what is in it."""
+    person, page = enter()
+    person.go("/wallets/new/restore")
+    person.type_words(mnemonic_of(CHEN, SEED).split())
+    page.get_by_role("button", name="Check the words").click()
+    person.choose_password("Continue")
+    page.locator("[data-step=accounts]").wait_for(timeout=PATIENCE)
+    expect(page.get_by_text("have been used and are chosen")).to_be_visible()
+    expect(page.locator("[data-type='84'] [data-found]")).to_be_visible()
+    expect(page.locator("[data-type='44'] [data-found]")).to_be_hidden()
+    ticked = page.locator("[name=purpose]:checked")
+    expect(ticked).to_have_count(1)
+    expect(ticked).to_have_value("84")
+    page.get_by_role("button", name="Open the wallet").click()
+    person.expect_wallet()
+    expect(page.locator("#balance .stat-value").first).to_have_text(re.compile("[1-9]"))
+    assert page.locator("#history tbody tr").count() > 5
 
 
 def test_a_backup_and_its_return(enter: Entrance, axe: Axe, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ import { LockedError, RefusalError } from "./client";
 import { RefusedError, UnreachableError } from "./http";
 import { say } from "./words";
 
+const SIGNED_OUT = 401;
+
 /** Something is wrong with one field; its sentence is for people. */
 export class FieldError extends Error {
   constructor(
@@ -69,6 +71,7 @@ function showProblem(form: HTMLElement, error: unknown): void {
   if (error instanceof RefusalError) return showBelow(form, say(error.code, error.parameters));
   if (error instanceof UnreachableError) return showBelow(form, say("unreachable"));
   if (error instanceof RefusedError) {
+    if (error.status === SIGNED_OUT) return showBelow(form, say("signed-out"));
     for (const [field, sentence] of Object.entries(error.errors)) showAt(form, field, sentence);
     if (Object.keys(error.errors).length === 0) {
       showBelow(form, say("refused", { status: error.status }));

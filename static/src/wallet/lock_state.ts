@@ -4,12 +4,16 @@ import { onPage, pageWallet } from "./pages";
 import { LockedError, RefusalError, anyUnlocked, currentSigner, lockEverywhere, onLockChange, unlocked, vaults } from "./session";
 
 const root = document.documentElement;
+let latest = 0;
 
 async function show(): Promise<void> {
+  const asked = ++latest;
   root.toggleAttribute("data-any-unlocked", anyUnlocked());
   const wallet = pageWallet();
-  if (!wallet) delete root.dataset.lock;
-  else root.dataset.lock = await stateOf(wallet.kind, wallet.fingerprint);
+  const state = wallet && (await stateOf(wallet.kind, wallet.fingerprint));
+  if (asked !== latest) return;
+  if (state) root.dataset.lock = state;
+  else delete root.dataset.lock;
 }
 
 async function stateOf(kind: "vault" | "watch", fingerprint: string | undefined): Promise<string> {

@@ -5,7 +5,7 @@ import { PASSWORD_MINIMUM } from "./protocol";
 import { say } from "./words";
 
 const FAIR_BITS = 45;
-const STRONG_BITS = 70;
+const STRONG_BITS = 80;
 const POOLS: [RegExp, number][] = [
   [/[a-z]/, 26],
   [/[A-Z]/, 26],

@@ -10,6 +10,7 @@ export { LockedError, RefusalError, Signer };
 type Listener = () => void;
 
 const signers = new Map<string, Signer>();
+const asked = new Map<string, Promise<Signer>>(); // for a password, at this moment
 const listeners = new Set<Listener>();
 let resting: Signer | undefined;
 
@@ -68,8 +69,14 @@ export function lockEverywhere(): void {
  * keys for it, RefusalError("storage_blocked").
  */
 export async function unlocked(fingerprint: string): Promise<Signer> {
-  const current = currentSigner(fingerprint);
+  const current = currentSigner(fingerprint) ?? asked.get(fingerprint);
   if (current) return current;
+  const unlocking = unlock(fingerprint).finally(() => asked.delete(fingerprint));
+  asked.set(fingerprint, unlocking);
+  return unlocking;
+}
+
+async function unlock(fingerprint: string): Promise<Signer> {
   const vault = (await vaults()).find((each) => each.fingerprint === fingerprint);
   if (!vault) throw new RefusalError("vault_missing", {});
   const signer = await askPassword((password) => tryPassword(vault, password));
@@ -101,6 +108,7 @@ async function askPassword(attempt: (password: string) => Promise<Signer>): Prom
     const { signal } = ending;
     const onSubmit = async (event: SubmitEvent): Promise<void> => {
       event.preventDefault();
+      if (dialog.hasAttribute("data-busy")) return;
       dialog.toggleAttribute("data-busy", true);
       try {
         resolve(await attempt(input.value));
