@@ -89,7 +89,7 @@ def test_a_key_of_another_kind_by_choice(demo_site: Site) -> None:
 def test_what_is_wrong_is_named_and_kept(
     ann: Person, typed: dict[str, str], field: str, said: str
 ) -> None:
-    key = settle(ann.site, f"Key {typed}").descriptor.text
+    key = settle(ann.site, f"Key {field} {said}").descriptor.text
     answer = watch(ann, **{"key": key, **typed})
     assert answer.status_code == 400
     fault = re.search(f'id="{field}-error" role="alert">([^<]+)<', answer.text)
