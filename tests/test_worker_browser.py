@@ -192,6 +192,8 @@ def test_a_vault_is_made_opened_exported_and_forgotten(
     file = again.ask("exportVault", vaultId=vault_id)["text"]
     again.ask("changePassword", vaultId=vault_id, password=PASSWORD, newPassword="another one")
     assert refusal(again, "unlock", vaultId=vault_id, password=PASSWORD).code == "password_wrong"
+    assert again.ask("unlock", vaultId=vault_id, password="another one")
+    assert again.ask("vaults") == {"vaults": [entry]}
     again.ask("forget", vaultId=vault_id)
     assert again.ask("vaults") == {"vaults": []}
     assert refusal(again, "unlock", vaultId=vault_id, password=PASSWORD).code == "vault_missing"

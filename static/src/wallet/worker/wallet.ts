@@ -128,7 +128,9 @@ export async function importVault(text: string, password: string): Promise<OpenW
 export async function changePassword(id: string, password: string, next: string): Promise<void> {
   refuseShortPassword(next);
   const vault = await vaultNamed(id);
-  await keep(await closeVault(vault, await openVault(vault, password), next));
+  const { fingerprint, name, created } = vault;
+  const secrets = await openVault(vault, password);
+  await keep(await closeVault({ fingerprint, name, created }, secrets, next));
 }
 
 export async function forget(id: string): Promise<void> {
