@@ -177,6 +177,32 @@ def test_coins_are_those_of_the_blocks(demo_site: Site, books: Books, member: Me
         assert all(" disabled" in row for row in waiting)
 
 
+def test_coins_of_several_accounts_are_told_apart(demo_site: Site) -> None:
+    watched = watch(demo_site, EXCHANGE, "Two accounts")
+    own = COIN_ROW.findall(watched.get("/coins?order=oldest"))[0][0]
+    second = {
+        "purpose": int(BAKERY.purpose),
+        "account_index": 0,
+        "descriptor": descriptor_of(BAKERY, demo_site.node.network).text,
+    }
+    path = f"/wallets/{watched.wallet_id}/accounts"
+    assert watched.client.post(path, json=second, headers=OWN).status_code == 201
+    everything = "".join(watched.walk("/coins?order=oldest"))
+    assert "Send the ticked coins" not in everything
+    links = re.findall(r'<a href="([^"]+account=[^"]+)"[^>]*>([^<]+)</a>', everything)
+    tabs = {name.strip(): unescape(href) for href, name in links}
+    of_exchange, of_bakery = tabs["Account 1 · BIP84"], tabs["Account 1 · BIP49"]
+    assert own in watched.client.get(of_exchange).text
+    assert "Send the ticked coins" in watched.client.get(of_exchange).text
+    assert own not in watched.client.get(of_bakery).text
+    count = len(set(COIN_ROW.findall(everything)))
+    assert count == sum(
+        len(COIN_ROW.findall(page))
+        for start in (of_exchange, of_bakery)
+        for page in watched.walk(start.removeprefix(f"/wallets/{watched.wallet_id}"))
+    )
+
+
 def test_a_coin_is_frozen_and_released(demo_site: Site) -> None:
     watched = watch(demo_site, EXCHANGE, "Freezer")
     txid, vout, row = COIN_ROW.findall(watched.get("/coins?order=oldest"))[0]

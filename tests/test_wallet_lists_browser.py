@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH, Axe
 from tests.fixtures_site import Site
 from tests.test_wallet_lists import Watched, watch
+from tests.wallet_browser import PATIENCE, WalletUser, make_known, sign_up
 from webapp.accounts.users import end_sessions, find_user
 from webapp.demo.cast import EXCHANGE
 
@@ -73,7 +74,8 @@ def test_without_script_coins_are_frozen_and_accounts_kept(
     page.get_by_role("link", name="Largest").click()
     page.locator('input[name="coin"]:enabled').first.check()
     page.get_by_role("button", name="Send the ticked coins").click()
-    assert "/send?coin=" in page.url
+    assert "/send?account=" in page.url
+    assert "&coin=" in page.url
     page.goto(path + "/details")
     page.get_by_role("spinbutton", name="Gap limit").fill("25")
     page.get_by_role("button", name="Save").click()
@@ -118,3 +120,25 @@ def test_a_lost_session_loses_nothing_that_was_typed(
     page.context.add_cookies(storage(watched)["cookies"])
     label.get_by_role("button", name="Save").click()
     expect(page.locator(".label-editor").first).to_contain_text("for the garden")
+
+
+def test_another_account_of_the_same_words(
+    demo_site: Site, open_page: Callable[..., Page], axe: Axe
+) -> None:
+    someone = sign_up(demo_site, "Two accounts")
+    known = make_known(someone, [*["abandon"] * 11, "about"])
+    page = open_page(
+        f"{demo_site.origin}/wallets", storage_state=someone.storage, expected=("status of 400",)
+    )
+    person = WalletUser(page, demo_site.origin)
+    person.restore_known(known)
+    page.get_by_role("link", name="Details").click()
+    expect(page.get_by_label("Number", exact=True)).to_have_value("2")
+    assert axe(page) == []
+    page.get_by_role("button", name="Add the account").click()
+    expect(page.locator("h2", has_text="Account 2 · BIP84")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("m/84h/1h/1h", exact=True)).to_be_visible()
+    person.expect_lock("unlocked")
+    page.get_by_label("Number", exact=True).fill("2")  # once more
+    page.get_by_role("button", name="Add the account").click()
+    expect(page.get_by_text("The wallet has this account already.")).to_be_visible()

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from webapp.accounts.context import accounts, login_required
 from webapp.live import watch
+from webapp.parameters import whole_number
 from webapp.preferences import safe_path
 from webapp.topics import wallet_topic
 from webapp.wallets.coins import CoinList, Order, list_coins, outpoint_text
@@ -22,23 +23,26 @@ blueprint = Blueprint("wallet_coins", __name__)
 
 @dataclass(frozen=True, slots=True)
 class CoinsPage:
+    """`account_id` is None where the coins of several accounts are listed."""
+
     snapshot: Snapshot
+    account_id: int | None
     order: Order
     found: CoinList
 
     @property
     def first_path(self) -> str | None:
-        return self.path(self.order) if self.found.starts_at else None
+        return self.path() if self.found.starts_at else None
 
     @property
     def next_path(self) -> str | None:
-        if not self.found.has_more:
-            return None
-        return self.path(self.order, after=self.found.lines[-1].outpoint)
+        return self.path(after=self.found.lines[-1].outpoint) if self.found.has_more else None
 
-    def path(self, order: Order, **more: str) -> str:
-        address = url_for("wallet_coins.show", wallet_id=self.snapshot.wallet.id)
-        return f"{address}?{urlencode({'order': order, **more})}"
+    def path(self, **changes: object) -> str:
+        """Of this list with other choices, from its beginning."""
+        chosen = {"account": self.account_id, "order": self.order, **changes}
+        query = urlencode({name: value for name, value in chosen.items() if value is not None})
+        return f"{url_for('wallet_coins.show', wallet_id=self.snapshot.wallet.id)}?{query}"
 
 
 @blueprint.get("/wallets/<int:wallet_id>/coins")
@@ -48,10 +52,23 @@ def show(wallet_id: int) -> ResponseReturnValue:
     order = cast(Order, request.args.get("order", "newest"))
     if order not in get_args(Order):
         abort(404, _("Coins are not listed in this order."))
+    account_id = _account(snapshot)
     with accounts().read() as reading:
-        found = list_coins(reading, snapshot, order, request.args.get("after"))
+        found = list_coins(
+            reading, snapshot, order, account_id=account_id, after=request.args.get("after")
+        )
     watch("tip", wallet_topic(wallet_id))
-    return render_template("wallets/coins.html", page=CoinsPage(snapshot, order, found))
+    page = CoinsPage(snapshot, account_id, order, found)
+    return render_template("wallets/coins.html", page=page)
+
+
+def _account(snapshot: Snapshot) -> int | None:
+    if len(snapshot.accounts) == 1:
+        return snapshot.accounts[0].account.id
+    account_id = whole_number("account")
+    if account_id is not None and snapshot.account(account_id) is None:
+        abort(404, _("The wallet has no such account."))
+    return account_id
 
 
 @blueprint.post("/wallets/<int:wallet_id>/coins")

@@ -7,7 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from wallet.descriptor_keys import write_path
+from wallet.keys import purposes_of
+from webapp.account_words import AccountWords, account_words
 from webapp.accounts.context import accounts, login_required
+from webapp.context import network
 from webapp.qr import QrDrawing, draw_qr
 from webapp.wallets.opening import open_wallet
 from webapp.wallets.snapshot import AccountState, Snapshot
@@ -44,9 +47,13 @@ class AccountDetails:
 
 @dataclass(frozen=True, slots=True)
 class DetailsPage:
+    """`types` are the kinds of account there are; `next_number` that of another one, from 1."""
+
     snapshot: Snapshot
     accounts: tuple[AccountDetails, ...]
     form: DetailsForm
+    types: tuple[AccountWords, ...]
+    next_number: int
 
 
 @blueprint.get("/wallets/<int:wallet_id>/details")
@@ -104,7 +111,14 @@ def _checked(name: str, gap_limit: str) -> DetailsForm:
 
 
 def _page(snapshot: Snapshot, form: DetailsForm, status: int = 200) -> ResponseReturnValue:
-    page = DetailsPage(snapshot, tuple(map(_details, snapshot.accounts)), form)
+    first = snapshot.accounts[0].account.purpose
+    page = DetailsPage(
+        snapshot,
+        tuple(map(_details, snapshot.accounts)),
+        form,
+        tuple(map(account_words, purposes_of(network()))),
+        1 + sum(each.account.purpose == first for each in snapshot.accounts),
+    )
     return make_response(render_template("wallets/details.html", page=page), status)
 
 

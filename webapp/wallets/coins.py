@@ -48,11 +48,19 @@ class CoinList:
 
 
 def list_coins(
-    connection: Connection, snapshot: Snapshot, order: Order, after: str | None
+    connection: Connection,
+    snapshot: Snapshot,
+    order: Order,
+    *,
+    account_id: int | None,
+    after: str | None,
 ) -> CoinList:
-    """The coins that follow the one named `after` (txid:vout); the first ones where there is no
-    such coin any more."""
-    ordered = _ordered(snapshot.coins, order)
+    """The coins of an account, or of all, that follow the one named `after` (txid:vout); the first
+    ones where there is no such coin any more."""
+    coins = [
+        coin for coin in snapshot.coins if account_id is None or coin.place.account_id == account_id
+    ]
+    ordered = _ordered(coins, order)
     names = [outpoint_text(coin) for coin in ordered]
     start = names.index(after) + 1 if after in names else 0
     page = ordered[start : start + AT_ONCE]

@@ -1,6 +1,7 @@
 // The wallet's side of the page: everything of the explorer, and what wallet pages add. Each module
 // below registers its pages by itself.
 import "../main";
+import "./add_account";
 import { installAutolock } from "./autolock";
 import "./backup";
 import "./create";
