@@ -16,13 +16,15 @@ from indexer.chain.encoding import hash256
 from indexer.chain.network import get_network
 from indexer.database import Database
 from indexer.node.base import NodeUnavailableError
-from indexer.sync import feed
+from indexer.sync import drafting, feed
 from indexer.sync.drafting import BATCH_BLOCKS, Batch, Drafter
 from indexer.sync.feed import WORTH_A_PROCESS
 from indexer.sync.indexer import Indexer
+from indexer.sync.recent import RecentOutputs
 from indexer.sync.rows import InvalidBlockError
 from tests.nodes import BlockNode
-from tests.tables import empty_database, read_tables, require_equal
+from tests.synthetic import SyntheticNode
+from tests.tables import empty_database, make_fresh, read_tables, require_equal
 
 BLOCKS = WORTH_A_PROCESS + 100
 
@@ -148,7 +150,8 @@ import time
 from indexer.chain.network import get_network
 from indexer.sync.drafting import Drafter
 from indexer.sync.rows import GENESIS_POSITION
-print(Drafter(get_network("bitcoin-main"), GENESIS_POSITION)._process.pid, flush=True)
+drafter = Drafter(get_network("bitcoin-main"), GENESIS_POSITION, keep_raw=False)
+print(drafter._process.pid, flush=True)
 time.sleep(60)
 """
 
@@ -170,3 +173,15 @@ def test_the_process_ends_when_its_parent_is_killed() -> None:
             return
         time.sleep(0.1)
     raise AssertionError("it lives on")
+
+
+def test_what_memory_has_no_room_for_is_looked_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = SyntheticNode(7)
+    node.mine(60, transactions=8)
+    fresh = make_fresh(node)
+    monkeypatch.setattr(drafting, "BATCH_BLOCKS", 3)
+    monkeypatch.setattr(drafting, "RecentOutputs", lambda: RecentOutputs(5))
+    Indexer(database, node, keep_raw_blocks=False, stop=threading.Event(), progress=False).step()
+    require_equal(read_tables(database), fresh)

@@ -14,13 +14,14 @@ from indexer.chain.encoding import (
 )
 from indexer.chain.network import Network, get_network
 from indexer.keys import TxFlag
+from indexer.sync.recent import RecentOutputs
 from indexer.sync.rows import (
     GENESIS_POSITION,
     BlockRows,
     InvalidBlockError,
     Position,
-    complete,
     draft_block,
+    finish,
     position_after,
 )
 from tests.synthetic import SyntheticNode, make_block, make_coinbase
@@ -80,8 +81,9 @@ def rows_of(path: Path, chaindata: Path) -> BlockRows:
     undo = next((chaindata / "undo").glob(f"*_{height}.outputs.raw")).read_bytes()
     spent = [output for each in parse_spent_outputs(undo, block) for output in each]
     draft = draft_block(block, raw, position_of(block, height))
-    prevouts = [(number, output.value) for number, output in enumerate(spent)]
-    return complete(draft, prevouts)
+    filled = RecentOutputs().fill(draft)
+    by_outpoint = dict(zip(draft.spent, enumerate(output.value for output in spent), strict=True))
+    return finish(filled, [by_outpoint[txid, vout] for _, _, txid, vout in filled.missing])
 
 
 @pytest.mark.parametrize("height", FEES)
@@ -102,7 +104,7 @@ def test_the_median_time_is_that_of_eleven_blocks() -> None:
         draft = draft_block(each.block, each.raw, position)
         before = chain[max(0, height - 10) : height + 1]
         times = sorted(block.block.header.time for block in before)
-        assert complete(draft, []).block[4] == times[len(times) // 2]
+        assert finish(RecentOutputs().fill(draft), []).block[4] == times[len(times) // 2]
         position = position_after(draft)
 
 
@@ -128,4 +130,4 @@ def test_what_an_honest_node_never_gives() -> None:
     spendthrift = make_block(parent, [coinbase, paid], 1)
     draft = draft_block(spendthrift.block, spendthrift.raw, position)
     with pytest.raises(InvalidBlockError, match="pays out more than it spends"):
-        complete(draft, [(5, 0)])
+        finish(RecentOutputs().fill(draft), [(5, 0)])

@@ -11,9 +11,9 @@ from indexer.node.base import Node
 from indexer.sync.build import build, drop_indexes
 from indexer.sync.connect import append_blocks, read_position
 from indexer.sync.feed import read_batches
-from indexer.sync.prevouts import Prevouts
+from indexer.sync.prevouts import finish_batch
 from indexer.sync.progress import BuildBar, LoadBar
-from indexer.sync.rows import BlockDraft, complete
+from indexer.sync.rows import FilledBlock
 
 # A thread that returns from a C call waits this long for another that computes: with Python's
 # usual 5 ms SQLite's inserts would crawl beside the thread that feeds the process.
@@ -27,7 +27,6 @@ class Bulk:
         self,
         database: Database,
         node: Node,
-        prevouts: Prevouts,
         *,
         keep_raw_blocks: bool,
         stop: threading.Event,
@@ -35,7 +34,6 @@ class Bulk:
     ) -> None:
         self._database = database
         self._node = node
-        self._prevouts = prevouts
         self._keep_raw_blocks = keep_raw_blocks
         self._stop = stop
         self._progress = progress
@@ -48,12 +46,14 @@ class Bulk:
         if position.height > last_height:
             return False
         bar = LoadBar(position.height, last_height, visible=self._progress)
-        batches = read_batches(self._node, position, last_height, self._stop)
+        batches = read_batches(
+            self._node, position, last_height, self._stop, keep_raw=self._keep_raw_blocks
+        )
         loaded = False
         with closing(bar), closing(batches), _undisturbed():
             for batch in batches:
                 self._append(batch)
-                bar.add(len(batch), sum(len(draft.transactions) for draft in batch))
+                bar.add(len(batch), sum(len(filled.transactions) for filled in batch))
                 loaded = True
                 if self._stop.is_set():
                     break
@@ -64,10 +64,9 @@ class Bulk:
         with closing(BuildBar(visible=self._progress)) as bar:
             build(self._database, self._stop, bar.show)
 
-    def _append(self, batch: Sequence[BlockDraft]) -> None:
-        with self._prevouts.kept(), self._database.write() as connection:
-            prevouts = self._prevouts.resolve(connection, batch)
-            blocks = list(map(complete, batch, prevouts))
+    def _append(self, batch: Sequence[FilledBlock]) -> None:
+        with self._database.write() as connection:
+            blocks = finish_batch(connection, batch)
             append_blocks(connection, blocks, keep_raw_blocks=self._keep_raw_blocks)
 
 

@@ -18,8 +18,10 @@ from indexer.chain.block import HEADER_SIZE
 from indexer.chain.encoding import EncodingError, hash_hex, parse_block, parse_header
 from indexer.chain.network import Network
 from indexer.node.base import NodeUnavailableError
+from indexer.sync.recent import RecentOutputs
 from indexer.sync.rows import (
     BlockDraft,
+    FilledBlock,
     InvalidBlockError,
     Position,
     draft_block,
@@ -30,7 +32,7 @@ from indexer.sync.scan import scan_block
 BATCH_BLOCKS = 100
 BATCH_ROWS = 50_000  # some 50 MB while they are Python objects
 
-Batch: TypeAlias = list[BlockDraft]
+Batch: TypeAlias = list[FilledBlock]
 FetchedBlock: TypeAlias = tuple[bytes, bytes]  # the hash it was asked for by, and its bytes
 Draft: TypeAlias = Callable[[bytes, Network, Position], BlockDraft]
 
@@ -77,9 +79,20 @@ def _parse_and_draft(raw: bytes, network: Network, position: Position) -> BlockD
     return draft_block(parse_block(raw, network), raw, position)
 
 
-def in_batches(drafts: Iterable[BlockDraft]) -> Iterator[Batch]:
+def fill_batches(drafts: Iterable[BlockDraft], *, keep_raw: bool) -> Iterator[Batch]:
+    """The blocks' rows, but for inputs that spend what is not remembered any more.
+
+    That must be in SQL by the time the batch is finished: batches are, one after another.
+    """
+    recent = RecentOutputs()
+    for drafted in in_batches(drafts):
+        yield [recent.fill(draft, keep_raw=keep_raw) for draft in drafted]
+        recent.evict()
+
+
+def in_batches(drafts: Iterable[BlockDraft]) -> Iterator[list[BlockDraft]]:
     """As many at a time as one SQL transaction should hold."""
-    batch: Batch = []
+    batch: list[BlockDraft] = []
     rows = 0
     for draft in drafts:
         batch.append(draft)
@@ -94,7 +107,7 @@ def in_batches(drafts: Iterable[BlockDraft]) -> Iterator[Batch]:
 class Drafter:
     """The process. One thread feeds it while another takes the batches."""
 
-    def __init__(self, network: Network, position: Position) -> None:
+    def __init__(self, network: Network, position: Position, *, keep_raw: bool) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "indexer.sync.drafting"],
             stdin=subprocess.PIPE,
@@ -104,7 +117,7 @@ class Drafter:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._jobs, self._answers = self._process.stdin, self._process.stdout
-        self._beginning = (network, position)
+        self._beginning = (network, position, keep_raw)
 
     def feed(self, blocks: Iterable[FetchedBlock]) -> None:
         """Give it all the blocks, as fast as it takes them. Raises what `blocks` raises."""
@@ -139,7 +152,7 @@ class Drafter:
 def main(jobs: BinaryIO, answers: BinaryIO) -> None:
     """The process's own side: one batch is on its way while the next is made."""
     gc.disable()  # nothing here is circular
-    network, position = pickle.load(jobs)  # noqa: S301
+    network, position, keep_raw = pickle.load(jobs)  # noqa: S301
 
     def blocks() -> Iterator[FetchedBlock]:
         while True:
@@ -156,7 +169,7 @@ def main(jobs: BinaryIO, answers: BinaryIO) -> None:
         sent: Future[None] | None = None
         end: InvalidBlockError | None = None
         try:
-            for batch in in_batches(scan_blocks(network, position, blocks())):
+            for batch in fill_batches(scan_blocks(network, position, blocks()), keep_raw=keep_raw):
                 if sent is not None:
                     sent.result()
                 sent = executor.submit(send, batch)

@@ -11,7 +11,7 @@ from indexer.sync.drafting import (
     Batch,
     Drafter,
     FetchedBlock,
-    in_batches,
+    fill_batches,
     parse_blocks,
     scan_blocks,
 )
@@ -32,7 +32,7 @@ def read_drafts(node: Node, position: Position, last_height: int) -> Iterator[Bl
 
 
 def read_batches(
-    node: Node, position: Position, last_height: int, stop: threading.Event
+    node: Node, position: Position, last_height: int, stop: threading.Event, *, keep_raw: bool
 ) -> Batches:
     """The same in batches; long ones are fetched by a thread and drafted by a process ahead.
 
@@ -41,11 +41,11 @@ def read_batches(
     heights = range(position.height, last_height + 1)
     blocks = _until(stop, _fetch(node, heights))
     if len(heights) < WORTH_A_PROCESS:
-        yield from in_batches(scan_blocks(node.network, position, blocks))
+        yield from fill_batches(scan_blocks(node.network, position, blocks), keep_raw=keep_raw)
         return
     with (
         ThreadPoolExecutor(1, "feed") as executor,
-        closing(Drafter(node.network, position)) as drafter,
+        closing(Drafter(node.network, position, keep_raw=keep_raw)) as drafter,
     ):
         fed = executor.submit(drafter.feed, blocks)
         yield from drafter.batches()

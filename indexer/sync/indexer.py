@@ -25,7 +25,7 @@ from indexer.sync.election import LostElectionError
 from indexer.sync.feed import read_drafts
 from indexer.sync.mempool import MempoolSync
 from indexer.sync.prevouts import Prevouts
-from indexer.sync.rows import BlockDraft, complete
+from indexer.sync.rows import BlockDraft
 from indexer.sync.state import BULK, State, WrongDatabaseError
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,6 @@ class Indexer:
         self._bulk = Bulk(
             database,
             node,
-            self._prevouts,
             keep_raw_blocks=keep_raw_blocks,
             stop=stop,
             progress=progress,
@@ -204,7 +203,7 @@ class Indexer:
 
     def _connect(self, draft: BlockDraft) -> None:
         with self._prevouts.kept(), self._database.write() as connection:
-            rows = complete(draft, self._prevouts.resolve(connection, [draft])[0])
+            rows = self._prevouts.complete(connection, draft)
             connect_block(connection, rows, keep_raw_blocks=self._keep_raw_blocks)
             if self._mempool is not None:
                 txids = [row[1] for row in draft.transactions]

@@ -1,6 +1,6 @@
 """What inputs spend: outpoints resolved to output ids, from memory first and then from SQL."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -10,9 +10,17 @@ from sqlalchemy import Connection, bindparam, select
 
 from indexer import schema
 from indexer.chain.encoding import hash_hex
-from indexer.sync.rows import BlockDraft, InvalidBlockError, Outpoint, Prevout
+from indexer.sync.recent import CACHE_SIZE, RecentOutputs
+from indexer.sync.rows import (
+    BlockDraft,
+    BlockRows,
+    FilledBlock,
+    InvalidBlockError,
+    Outpoint,
+    Prevout,
+    finish,
+)
 
-CACHE_SIZE = 1_000_000  # outputs, some 250 bytes each
 T = TypeVar("T")
 
 LOOKUP_SIZE = 900  # keys in one SQL statement
@@ -31,17 +39,16 @@ class UnknownPrevoutError(InvalidBlockError):
 
 
 class Prevouts:
-    """Remembers the newest outputs that no input has spent yet; older ones are asked of SQL.
+    """Recent outputs from memory, older ones from SQL, block by block.
 
-    What it remembers must be rows: resolve inside `kept`, and `forget` when blocks go.
+    What it remembers must be rows: complete inside `kept`, and `forget` when blocks go.
     """
 
     def __init__(self, size: int = CACHE_SIZE) -> None:
-        self._size = size
-        self._cache: dict[Outpoint, Prevout] = {}
+        self._recent = RecentOutputs(size)
 
     def forget(self) -> None:
-        self._cache.clear()
+        self._recent.clear()
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -52,27 +59,18 @@ class Prevouts:
             self.forget()
             raise
 
-    def resolve(
-        self, connection: Connection, drafts: Iterable[BlockDraft]
-    ) -> list[Sequence[Prevout]]:
-        """For each block, in chain order, what its inputs spend."""
-        cache = self._cache
-        missing: list[Outpoint] = []
-        resolved: list[list[Prevout | None]] = []
-        for draft in drafts:
-            cache.update(zip(draft.created, [row[:2] for row in draft.outputs], strict=True))
-            found = [cache.pop(spent, None) for spent in draft.spent]
-            missing += [s for s, prevout in zip(draft.spent, found, strict=True) if prevout is None]
-            resolved.append(found)
-        stored = iter(_look_up(connection, missing))
-        self._evict()
-        return [[prevout or next(stored) for prevout in found] for found in resolved]
+    def complete(self, connection: Connection, draft: BlockDraft) -> BlockRows:
+        """The rows of the next block."""
+        (rows,) = finish_batch(connection, [self._recent.fill(draft)])
+        self._recent.evict()
+        return rows
 
-    def _evict(self) -> None:
-        excess = len(self._cache) - self._size
-        if excess > 0:
-            for oldest in list(islice(self._cache, excess + self._size // 10)):
-                del self._cache[oldest]
+
+def finish_batch(connection: Connection, batch: Sequence[FilledBlock]) -> list[BlockRows]:
+    """The rows of consecutive blocks; what memory did not have is looked up."""
+    missing = [each[2:] for filled in batch for each in filled.missing]
+    stored = iter(look_up(connection, missing))
+    return [finish(filled, list(islice(stored, len(filled.missing)))) for filled in batch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,8 @@ def pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + LOOKUP_SIZE]
 
 
-def _look_up(connection: Connection, outpoints: Sequence[Outpoint]) -> list[Prevout]:
+def look_up(connection: Connection, outpoints: Sequence[Outpoint]) -> list[Prevout]:
+    """What is stored of outputs. Raises UnknownPrevoutError."""
     stored = newest_transactions(connection, {txid for txid, _ in outpoints})
     ids = []
     for txid, vout in outpoints:

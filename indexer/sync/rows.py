@@ -7,7 +7,6 @@ completes the draft. Rows are tuples in the order of the table's columns. Ids st
 import marshal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeAlias
 
 from indexer.chain.encoding import Block, BlockHeader, Transaction, hash_hex
@@ -22,6 +21,9 @@ TxRow: TypeAlias = tuple[int, bytes, int, int, int, int, int, int, int, int]
 OutputRow: TypeAlias = tuple[int, int, int, bytes]  # output_id, value, script_key, script
 InputRow: TypeAlias = tuple[int, int]  # input_id, output_id
 Prevout: TypeAlias = tuple[int, int]  # what an input spends: output_id, value
+# An input that spends what is not known: its transaction's place and its own in the lists of the
+# block's rows, and the outpoint.
+Missing: TypeAlias = tuple[int, int, bytes, int]
 
 FIRST_FINAL_SEQUENCE = 0xFFFFFFFE  # BIP125: what is below signals that it may be replaced
 MEDIAN_TIME_SPAN = 11  # blocks, BIP113
@@ -71,23 +73,35 @@ class BlockDraft:
     def row_count(self) -> int:
         return 1 + len(self.transactions) + len(self.outputs) + len(self.spent)
 
-    @property
-    def created(self) -> list[Outpoint]:
-        """One for each of `outputs`."""
-        return [(row[1], vout) for row in self.transactions for vout in range(row[4])]
 
-    def __reduce__(self) -> tuple[Callable[..., "BlockDraft"], tuple[object, ...]]:
+@dataclass(slots=True)
+class FilledBlock:
+    """A draft whose inputs are rows, as far as it is known what they spend."""
+
+    position: Position
+    after: Position
+    hash: bytes
+    header: BlockHeader
+    size: int
+    raw: bytes  # empty where nobody keeps it
+    weight: int
+    coinbase_script: bytes
+    coinbase_value: int
+    output_value: int
+    transactions: list[TxRow]
+    outputs: list[OutputRow]
+    inputs: list[InputRow]
+    missing: list[Missing]
+
+    def __reduce__(self) -> tuple[Callable[..., "FilledBlock"], tuple[object, ...]]:
         # Marshal writes and reads rows in a third of the time, since it looks for no repetitions.
-        rows = marshal.dumps((self.transactions, self.outputs, self.spent), MARSHAL_PLAIN)
-        header, hash_ = self.header, self.hash
-        return _unpickled, (
-            (self.position, self.raw, header, hash_, self.weight, self.coinbase_script),
-            rows,
-        )
+        rows = (self.transactions, self.outputs, self.inputs, self.missing)
+        frame = tuple(getattr(self, name) for name in self.__slots__[: -len(rows)])
+        return _unpickled, (frame, marshal.dumps(rows, MARSHAL_PLAIN))
 
 
-def _unpickled(frame: tuple[Any, ...], rows: bytes) -> BlockDraft:
-    return BlockDraft(*frame, *marshal.loads(rows))  # noqa: S302 (a process of ours wrote it)
+def _unpickled(frame: tuple[Any, ...], rows: bytes) -> FilledBlock:
+    return FilledBlock(*frame, *marshal.loads(rows))  # noqa: S302 (a process of ours wrote it)
 
 
 @dataclass(slots=True)
@@ -177,50 +191,40 @@ def position_after(draft: BlockDraft) -> Position:
     )
 
 
-def complete(draft: BlockDraft, prevouts: Sequence[Prevout]) -> BlockRows:
-    """The block's rows, given what its inputs spend in their order."""
-    inputs: list[InputRow] = []
-    transactions: list[TxRow] = []
-    remaining = iter(prevouts)
-    fees = output_value = coinbase_value = 0
-    for row in draft.transactions:
-        total = row[6]
-        if row[9] & COINBASE:
-            coinbase_value = total
-            transactions.append((*row[:6], 0, *row[7:]))
-            continue
-        fee = -total
-        for input_id, (output_id, value) in enumerate(islice(remaining, row[5]), row[0]):
-            inputs.append((input_id, output_id))
-            fee += value
-        if fee < 0:
-            raise InvalidBlockError(f"Transaction {hash_hex(row[1])} pays out more than it spends")
-        fees += fee
-        output_value += total
-        transactions.append((*row[:6], fee, *row[7:]))
-    position, after, header = draft.position, position_after(draft), draft.header
+def finish(filled: FilledBlock, prevouts: Sequence[Prevout]) -> BlockRows:
+    """The block's rows, given what its missing inputs spend in their order."""
+    transactions, inputs = filled.transactions, filled.inputs
+    for (place, number, _, _), (output_id, value) in zip(filled.missing, prevouts, strict=True):
+        inputs[number] = (inputs[number][0], output_id)
+        row = transactions[place]
+        transactions[place] = (*row[:6], row[6] + value, *row[7:])
+    fees = [row[6] for row in transactions]
+    if min(fees) < 0:
+        txid = transactions[fees.index(min(fees))][1]
+        raise InvalidBlockError(f"Transaction {hash_hex(txid)} pays out more than it spends")
+    position, after, header = filled.position, filled.after, filled.header
     times = sorted((*position.times, header.time))
     block_row = (
         position.height,
-        draft.hash,
+        filled.hash,
         header.serialize80(),
         header.time,
         times[len(times) // 2],
         len(transactions),
-        len(draft.raw),
-        draft.weight,
+        filled.size,
+        filled.weight,
         position.tx_id,
         after.tx_id,
         after.tx_count,
         after.output_count,
         after.input_count,
-        output_value,
-        coinbase_value,
-        fees,
-        draft.coinbase_script,
+        filled.output_value,
+        filled.coinbase_value,
+        sum(fees),
+        filled.coinbase_script,
     )
     return BlockRows(
-        position, draft.hash, draft.raw, block_row, transactions, draft.outputs, inputs
+        position, filled.hash, filled.raw, block_row, transactions, filled.outputs, inputs
     )
 
 
