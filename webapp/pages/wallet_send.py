@@ -6,7 +6,6 @@ from typing import Final
 from flask import Blueprint, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
-from werkzeug.datastructures import MultiDict
 
 from indexer.queries.pulse import Pulse
 from indexer.raw import RawUnavailableError
@@ -15,7 +14,9 @@ from webapp.context import connection, network, raw, required_pulse
 from webapp.errors import wants_json
 from webapp.limits import costly
 from webapp.mempool_cache import current_mempool
+from webapp.preferences import preferences
 from webapp.wallets import drafts
+from webapp.wallets.amounts import Unit
 from webapp.wallets.drafts import Draft, DraftState
 from webapp.wallets.opening import open_wallet
 from webapp.wallets.orders import FormError
@@ -157,18 +158,11 @@ def _open_draft(reading: Connection, wallet_id: int, number: str) -> Draft | Non
 
 
 def _begun() -> SendForm:
-    """A form with what a link gives: an address and the coins to spend."""
-    return read_form(
-        MultiDict(
-            [
-                *(("to", each) for each in request.args.getlist("to")[:1]),
-                *(("amount", "") for _ in request.args.getlist("to")[:1]),
-                *(("label", request.args.get("label", "")) for _ in request.args.getlist("to")[:1]),
-                *(("coin", each) for each in request.args.getlist("coin")),
-                *(("account", each) for each in request.args.getlist("account")[:1]),
-            ]
-        )
-    )
+    """A form with what a link gives, an address or the coins to spend, in the reader's unit."""
+    begun = read_form(request.args)
+    recipient = TypedRecipient(request.args.get("to", ""), label=request.args.get("label", ""))
+    unit: Unit = "small" if preferences().unit == "small" else "coin"
+    return replace(begun, recipients=(recipient,), unit=unit)
 
 
 def _row(recipient: TypedRecipient) -> dict[str, str]:
