@@ -96,6 +96,8 @@ def _session_lost() -> Response:
 def load_user(session_id: str) -> User | None:
     """Whose session it is; nobody's once the password has changed or the user is gone."""
     number, _colon, token = session_id.partition(":")
+    if not number.isdecimal():
+        return None
     with services().accounts.read() as connection:
         found = find_user(connection, int(number))
     if found is None or not secrets.compare_digest(found.session_token, token):
