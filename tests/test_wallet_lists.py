@@ -214,6 +214,7 @@ def test_a_coin_is_frozen_and_released(demo_site: Site) -> None:
     page = watched.get("/coins?order=oldest")
     (_txid, _vout, row) = COIN_ROW.findall(page)[0]
     assert 'name="frozen" value="no"' in row
+    assert " disabled" in row
     assert "Frozen" in re.sub(r"<button.*?</button>", "", row)
     sums = dict(re.findall(r'stat-label">([^<]+)</dt><dd class="stat-value">(.*?)</dd>', page))
     assert small(unescape(re.sub(r"<[^>]+>", "", sums["Frozen"]))) == small(cell(row, "Amount"))
