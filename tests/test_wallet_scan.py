@@ -1,48 +1,58 @@
 """A code held before the camera: Chromium is given a film of one, as its camera."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 from qrcode.main import QRCode
 
-from tests.fixtures_browser import CHROMIUM
+from tests.fixtures_browser import CHROMIUM, Axe
 from tests.fixtures_clients import LiveChain
-from tests.test_wallet_send import funded, payee
+from tests.test_wallet_send import COIN, HTML, form, funded, payee, signed
 from tests.test_wallet_send_browser import session_of
+from tests.wallet_people import settle
+from wallet.bbqr import PSBT, split
+from wallet.psbt import parse_psbt
+
+WithCamera = Callable[..., Browser]
 
 WIDTH, HEIGHT = 640, 480
-MODULE = 8  # pixels
+SHOWN = 6  # frames for each code, ten a second
 WHITE, BLACK, GREY = 235, 16, 128
 
 
-def film_of(text: str, path: Path) -> None:
-    """Some frames of a code, as Y4M: luma, then two planes of no colour."""
+def picture_of(text: str) -> bytes:
+    """A code as a frame of Y4M: luma, then two planes of no colour."""
     code = QRCode(border=4)
     code.add_data(text)
     code.make(fit=True)
     rows = code.get_matrix()
-    left, top = (WIDTH - MODULE * len(rows)) // 2, (HEIGHT - MODULE * len(rows)) // 2
+    module = HEIGHT // len(rows)
+    left, top = (WIDTH - module * len(rows)) // 2, (HEIGHT - module * len(rows)) // 2
     luma = bytearray([WHITE]) * (WIDTH * HEIGHT)
     for y, row in enumerate(rows):
         for x, dark in enumerate(row):
             if dark:
-                for line in range(MODULE):
-                    start = (top + y * MODULE + line) * WIDTH + left + x * MODULE
-                    luma[start : start + MODULE] = bytes([BLACK]) * MODULE
-    frame = b"FRAME\n" + luma + bytes([GREY]) * (WIDTH * HEIGHT // 2)
+                for line in range(module):
+                    start = (top + y * module + line) * WIDTH + left + x * module
+                    luma[start : start + module] = bytes([BLACK]) * module
+    return b"FRAME\n" + luma + bytes([GREY]) * (WIDTH * HEIGHT // 2)
+
+
+def film_of(texts: Sequence[str], path: Path) -> None:
     header = f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F10:1 Ip A1:1 C420\n".encode()
-    path.write_bytes(header + frame * 5)
+    path.write_bytes(header + b"".join(picture_of(text) * SHOWN for text in texts))
 
 
 @pytest.fixture
-def with_camera(browser: Browser, tmp_path: Path) -> Iterator[Callable[[str], Browser]]:
-    """Another Chromium, before whose camera a text's code is held. Nobody is asked for leave."""
+def with_camera(browser: Browser, tmp_path: Path) -> Iterator[WithCamera]:
+    """Another Chromium, before whose camera codes are held in turn. Nobody is asked for leave."""
     opened: list[Browser] = []
 
-    def open_(text: str) -> Browser:
-        film_of(text, tmp_path / "film.y4m")
+    def open_(*texts: str) -> Browser:
+        film_of(texts, tmp_path / "film.y4m")
         flags = [
             "--no-sandbox",
             "--use-fake-device-for-media-stream",
@@ -57,9 +67,7 @@ def with_camera(browser: Browser, tmp_path: Path) -> Iterator[Callable[[str], Br
         each.close()
 
 
-def test_a_payment_link_is_scanned(
-    live_chain: LiveChain, with_camera: Callable[[str], Browser]
-) -> None:
+def test_a_payment_link_is_scanned(live_chain: LiveChain, with_camera: WithCamera) -> None:
     ann = funded(live_chain, "Ann")
     to = payee(live_chain)
     chromium = with_camera(f"bitcoin:{to.upper()}?amount=0.125&label=Bakery")
@@ -79,3 +87,23 @@ def test_a_payment_link_is_scanned(
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator("#preview .flow-band")).to_have_count(4)
     assert problems == []
+
+
+def test_a_signed_transaction_comes_back_as_a_series_of_codes(
+    live_chain: LiveChain, with_camera: WithCamera, axe: Axe
+) -> None:
+    eve = settle(live_chain.site, "Eve", kind="watch")
+    live_chain.pay(eve.address(), COIN)
+    live_chain.mine()
+    draft = eve.client.post(eve.path("/drafts"), data=form(payee(live_chain)), headers=HTML)
+    psbt = parse_psbt(signed(eve, draft.location), eve.network).serialize()
+    codes = split(psbt, PSBT, most=300)
+    assert len(codes) > 2
+    page = with_camera(*codes).new_context(storage_state=session_of(eve)).new_page()
+    page.goto(live_chain.site.origin + draft.location)
+    expect(page.locator("[data-frame]:visible")).to_have_count(1)
+    assert axe(page) == []
+    page.get_by_role("button", name="Scan a code").click()
+    expect(page.get_by_label("Or its text")).to_have_value(re.compile(r"^B\$2P"), timeout=20_000)
+    page.get_by_role("button", name="Check and send").click()
+    expect(page.get_by_text("Waiting for a block")).to_be_visible()
