@@ -14,6 +14,7 @@ from webapp.accounts.users import end_sessions, find_user
 from webapp.demo.cast import EXCHANGE
 
 LISTS = ("/coins", "/addresses", "/details")
+ALL_IN_SIGHT = "rows => rows.every((row) => row.scrollWidth <= row.clientWidth)"
 NOT_WIDER = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
@@ -46,6 +47,7 @@ def test_every_page_fits_and_is_accessible(
         page.goto(demo_site.origin + path)
         expect(page.locator(".account-link")).to_be_visible()
         assert page.evaluate(NOT_WIDER), path
+        assert page.locator(".wallet-head .tabs").evaluate_all(ALL_IN_SIGHT), path
         assert axe(page) == [], path
 
 
