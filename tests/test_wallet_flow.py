@@ -214,7 +214,8 @@ def _take_the_books(person: WalletUser, home: str, txid: str) -> None:
 def _require_secrecy(world: World, words: list[str], log: str) -> None:
     """THREATS 5: the words, keys, seed and password are nowhere but in the worker."""
     secrets = Secrets.of(words, PASSWORD, world.site.node.network)
-    assert secrets.found_in(f"x {' '.join(words)} x")  # the search works
+    for known in (" ".join(words), "%2C".join(words), PASSWORD, *secrets.literal):
+        assert secrets.found_in(f"... {known} ...")  # the search works
     assert len(world.capture.sent) > 50
     found = {text[:200]: secrets.found_in(text) for text in world.capture.sent}
     found |= {f"console: {text[:200]}": secrets.found_in(text) for text in world.capture.said}

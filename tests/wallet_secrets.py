@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request
 from indexer.chain.network import Network
 from wallet.seed import seed_of_words
 
+LONGEST_FORM = 1_000_000  # characters of what may be percent-encoded
 RUN = 3  # so many words in a row are no accident
 HARDENED_ACCOUNTS = ("44'", "49'", "84'", "86'")
 
@@ -56,9 +57,10 @@ def _readable(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Secrets:
-    """The forms that a wallet's secrets may take in a text."""
+    """The forms that a wallet's secrets may take in a text: as they are, or words in a row."""
 
-    patterns: tuple[re.Pattern[str], ...]
+    literal: tuple[str, ...]
+    runs: tuple[tuple[str, ...], ...]
 
     @classmethod
     def of(cls, words: list[str], password: str, network: Network) -> "Secrets":
@@ -69,19 +71,23 @@ class Secrets:
             master.DerivePath(f"{purpose}/{network.coin_type}'/0'") for purpose in HARDENED_ACCOUNTS
         ]
         keys = [node.PrivateKey().Raw().ToHex() for node in nodes]
-        texts = [seed.hex(), password, *keys, *(str(n.PrivateKey().ToExtended()) for n in nodes)]
-        runs = [words[start : start + RUN] for start in range(len(words) - RUN + 1)]
-        patterns = [re.compile(re.escape(text), re.IGNORECASE) for text in texts]
-        patterns += [re.compile(r"[^a-z]{1,9}".join(run), re.IGNORECASE) for run in runs]
-        patterns.append(re.compile(r"[tx]prv[1-9A-HJ-NP-Za-km-z]{50}"))
-        return cls(tuple(patterns))
+        written = [str(node.PrivateKey().ToExtended()) for node in nodes]
+        literal = [each.lower() for each in (seed.hex(), password, *keys, *written)]
+        runs = [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]
+        return cls(tuple(literal), tuple(runs))
 
     def found_in(self, text: str) -> list[str]:
         """Where they stand, with what is around them; as written, or as in an address or form."""
-        found = []
-        for form in {text, unquote_plus(text)}:
-            for pattern in self.patterns:
-                match = pattern.search(form)
-                if match:
-                    found.append(form[max(0, match.start() - 60) : match.end() + 20])
-        return found
+        forms = {text, unquote_plus(text)} if len(text) < LONGEST_FORM else {text}
+        return [found for form in forms for found in self._found_as_written(form.lower())]
+
+    def _found_as_written(self, text: str) -> Iterator[str]:
+        places = [text.find(each) for each in self.literal]
+        for run in self.runs:
+            if all(word in text for word in run):
+                places += [match.start() for match in re.finditer(r"[^a-z]{1,9}".join(run), text)]
+        if "prv" in text:
+            places += [match.start() for match in re.finditer(r"[a-z]prv[1-9a-z]{50}", text)]
+        for place in places:
+            if place >= 0:
+                yield text[max(0, place - 60) : place + 80]
