@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from coincurve import PrivateKey
 
+from bench.chain import DATA_OUTPUTS, NEW_SCRIPTS, REUSE_SKEW
 from indexer.chain.encoding import Block, Transaction, TxOutput
 from indexer.chain.network import get_network
 from indexer.node.mining import build_block
@@ -15,7 +16,6 @@ NETWORK = get_network("bitcoin-regtest")
 # 2.4 and 2.6 on average, as bench.chain's, but without its few of a hundred and more.
 INPUT_COUNTS, INPUT_SHARES = (1, 2, 3, 5, 9), (50, 21, 12, 9, 8)
 OUTPUT_COUNTS, OUTPUT_SHARES = (1, 2, 3, 6, 15), (13, 67, 10, 7, 3)
-KEYS = 500
 MATURITY = 100
 START_TIME = 1_600_000_000
 FANNED_OUT = 900  # coins from each coinbase
@@ -28,7 +28,8 @@ class FullBlocks:
     def __init__(self, transactions: int, *, seed: int = 1) -> None:
         self._random = random.Random(seed)
         self._transactions = transactions
-        self._spends = [p2wpkh(self._key(number)) for number in range(1, KEYS + 1)]
+        self._spends: list[ScriptSpend] = []
+        self._miner = self._new_spend()
         self._coins: list[Coin] = []
         self._tip, self._height = NETWORK.genesis_hash, 0
         self.fanning_blocks = 1 + transactions * 4 // FANNED_OUT
@@ -49,15 +50,20 @@ class FullBlocks:
         """The height of the first full block."""
         return MATURITY + 2 * self.fanning_blocks + 1
 
-    def _key(self, number: int) -> PrivateKey:
-        return PrivateKey(number.to_bytes(32, "big"))
+    def _new_spend(self) -> ScriptSpend:
+        number = len(self._spends) + 1
+        self._spends.append(p2wpkh(PrivateKey(number.to_bytes(32, "big"))))
+        return self._spends[-1]
 
-    def _spend(self) -> ScriptSpend:
-        return self._random.choice(self._spends)
+    def _payee(self) -> ScriptSpend:
+        """New, or used before: with the habits of bench.chain."""
+        if self._random.random() < NEW_SCRIPTS + DATA_OUTPUTS:
+            return self._new_spend()
+        return self._spends[int(len(self._spends) * self._random.random() ** REUSE_SKEW)]
 
     def _fan_out(self, coinbase: Transaction) -> Transaction:
         reward = coinbase.outputs[0].value
-        coin = Coin(coinbase.txid, 0, reward, self._spends[0])
+        coin = Coin(coinbase.txid, 0, reward, self._miner)
         return self._send([coin], [reward // FANNED_OUT - FEE_PER_OUTPUT] * FANNED_OUT)
 
     def _pay(self) -> Transaction:
@@ -68,7 +74,7 @@ class FullBlocks:
         return self._send(coins, [total // outputs - FEE_PER_OUTPUT] * outputs)
 
     def _send(self, coins: Sequence[Coin], values: Sequence[int]) -> Transaction:
-        spends = [self._spend() for _ in values]
+        spends = [self._payee() for _ in values]
         outputs = [
             TxOutput(value, spend.script) for value, spend in zip(values, spends, strict=True)
         ]
@@ -88,7 +94,7 @@ class FullBlocks:
             START_TIME + 600 * self._height,
             transactions,
             value=NETWORK.subsidy(self._height),
-            script=self._spends[0].script,
+            script=self._miner.script,
             text=b"",
             extra_nonce=0,
         )
