@@ -163,6 +163,11 @@ def test_coins_are_those_of_the_blocks(demo_site: Site, books: Books, member: Me
         }
         assert free == expected, order
         assert len(rows) == len({outpoint for outpoint, _row in rows})
+    counted = re.search(
+        r'"stat-label">Coins</dt><dd class="stat-value">([0-9,]+)<', watched.get("/coins")
+    )
+    assert counted is not None
+    assert int(counted[1].replace(",", "")) == len(expected)
     assert [each for each, _row in listed["newest"]] == [
         each for each, _row in listed["oldest"][::-1]
     ]
