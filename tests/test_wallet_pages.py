@@ -84,6 +84,8 @@ def test_a_key_of_another_kind_by_choice(demo_site: Site) -> None:
         ({"key": "wpkh(" + "x" * 30_000}, "key", "longer"),
         ({"name": " "}, "name", "A name is expected"),
         ({"birthday": "soon"}, "birthday", "whole number"),
+        ({"birthday": "1234567890x"}, "birthday", "from 0 to"),
+        ({"birthday": "9" * 5000}, "birthday", "is expected"),
     ],
 )
 def test_what_is_wrong_is_named_and_kept(

@@ -147,10 +147,6 @@ class ExtendedKey:
         for index in range(start, start + count):
             yield self._child(index)[0]
 
-    def child_pubkey(self, branch: int, index: int) -> bytes:
-        """The compressed key at branch/index."""
-        return self.child(branch)._child(index)[0]
-
     def text(self, prefix: KeyPrefix) -> str:
         """Serialised with one of the network's `key_prefixes`."""
         payload = b"".join(

@@ -111,10 +111,6 @@ class InputMap(_FieldMap):
         return self._one(InputField.TAP_INTERNAL_KEY)
 
     @property
-    def tap_merkle_root(self) -> bytes | None:
-        return self._one(InputField.TAP_MERKLE_ROOT)
-
-    @property
     def tap_key_sig(self) -> bytes | None:
         return self._one(InputField.TAP_KEY_SIG)
 

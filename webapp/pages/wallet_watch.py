@@ -1,5 +1,6 @@
 """Wallets without keys: from an extended public key or a descriptor."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +74,7 @@ def _read(name: str, key: str, purpose: Purpose, birthday: str) -> NewWallet:
     if len(key) > LONGEST:
         raise DescriptorError(_("This is longer than any descriptor."))
     descriptor = Descriptor.of_pasted(key, network(), purpose)
-    height: Any = int(birthday) if birthday.isascii() and birthday[:10].isdigit() else birthday
+    height: Any = int(birthday) if re.fullmatch(r"[0-9]{1,10}", birthday) else birthday
     values = {
         "name": name,
         "kind": "watch",

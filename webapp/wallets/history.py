@@ -40,11 +40,6 @@ class Filter:
     until: int | None = None
     account_id: int | None = None
 
-    @property
-    def needs_lines(self) -> bool:
-        """More than the wallet's own sums must be looked at."""
-        return bool(self.text) or self.since is not None or self.until is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

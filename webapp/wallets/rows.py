@@ -1,6 +1,6 @@
 """Rows of a wallet's history as people read them: with labels and with who was paid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from indexer.keys import TxFlag
 from indexer.queries.script_sets import Party, Replaced, parties, replaced_by
 from wallet.labels import LabelType
 from webapp.wallets.history import Entry
-from webapp.wallets.labels import labels_for
+from webapp.wallets.labels import Key, labels_for
 from webapp.wallets.snapshot import Snapshot
 
 MOST_PARTIES = 50  # outputs of one transaction that are looked at
@@ -74,13 +74,17 @@ def describe(
                 entry=entry,
                 what=_what(entry, found),
                 label=labels.get((LabelType.TX, hash_hex(entry.txid))),
-                counterpart=shown and Counterpart(shown, labels.get((LabelType.ADDR, shown))),
+                counterpart=_counterpart(shown, labels),
                 others=max(0, len(found) - 1),
                 confirmations=entry.confirmations(snapshot.tip_height),
                 replaced=tuple(each for each in gone if each.replaced_by == entry.txid),
             )
         )
     return tuple(rows)
+
+
+def _counterpart(address: str | None, labels: Mapping[Key, str]) -> Counterpart | None:
+    return None if address is None else Counterpart(address, labels.get((LabelType.ADDR, address)))
 
 
 def _addresses(snapshot: Snapshot, entry: Entry, paid: Sequence[Party]) -> list[str]:
