@@ -8,7 +8,7 @@ from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_from_hex
 from indexer.chain.network import Network
 from indexer.queries.transactions import find_pending
-from tests.fixtures_browser import Axe
+from tests.fixtures_browser import PHONE_WIDTH, Axe
 from tests.fixtures_clients import LiveChain, followed
 from tests.fixtures_litecoind import Daemon
 from tests.fixtures_site import Site
@@ -23,6 +23,7 @@ Opener = Callable[..., Page]
 WORDS = "abandon " * 11 + "about"
 PASSWORD = "correct horse battery"
 COIN = 100_000_000
+P2WSH = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
 CONFIRM = "Is this what you want to pay?"
 
 
@@ -72,6 +73,22 @@ def fill_in(page: Page, first: str, second: str) -> None:
     expect(page.locator("#amount-1")).to_have_value("10000000")
     page.fill("#rate", "2.5")
     expect(page.locator("#preview .flow-band")).to_have_count(5)
+    look_on_a_phone(page)
+
+
+def look_on_a_phone(page: Page) -> None:
+    """With the longest address there is, which is named in a remark as well."""
+    at_desk = page.viewport_size
+    assert at_desk is not None
+    page.get_by_role("button", name="Another recipient").click()
+    page.fill("#to-2", P2WSH)
+    page.fill("#amount-2", "1000")
+    expect(page.locator("#preview")).to_contain_text(f"link the payments to {P2WSH}")
+    page.set_viewport_size({"width": PHONE_WIDTH, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE_WIDTH
+    page.set_viewport_size(at_desk)
+    page.get_by_role("button", name="Remove").last.click()
+    expect(page.locator("#preview .flow-band")).to_have_count(5)
 
 
 def test_two_are_paid_and_the_payment_is_bumped(
@@ -80,6 +97,7 @@ def test_two_are_paid_and_the_payment_is_bumped(
     page = open_page(f"{live_chain.site.origin}/wallets/new/restore")
     restore(page)
     live_chain.pay(address_on(live_chain.node.network, 0), COIN)
+    live_chain.pay(P2WSH, COIN)
     live_chain.mine()
     page.get_by_role("link", name="Send", exact=True).click()
     page.locator("#send-form").wait_for()
