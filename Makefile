@@ -47,6 +47,7 @@ format: $(VENV)/dev-installed ## Rewrite the code in the house style
 bench: $(VENV)/dev-installed $(ASSETS) ## Measure the index against its ceiling, and the wallet in Chromium
 	$(BIN)/python -m bench.index
 	$(BIN)/python -m bench.wallet
+	$(BIN)/python -m bench.wallet_pages
 
 assets: $(ASSETS) ## Build the browser's code and styles
 

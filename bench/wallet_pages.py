@@ -61,10 +61,11 @@ class Stage:
         with self.index.read() as connection:
             pulse = read_pulse(connection)
             assert pulse is not None
-            opener = Opener(connection, pulse, self.node.network, self.accounts, keeper)
-            snapshot = opener.open(wallet)
-            while snapshot.scanning:
+            scanning = True
+            while scanning:  # each time as a request of its own
+                opener = Opener(connection, pulse, self.node.network, self.accounts, keeper)
                 snapshot = opener.open(wallet)
+                scanning = snapshot.scanning
             Reader(connection, snapshot, Filter()).page(None)
         return snapshot
 

@@ -12,41 +12,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    FromClause,
-    LargeBinary,
-    Row,
-    Select,
-    Text,
-    and_,
-    bindparam,
-    column,
-    exists,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from indexer.keys import TxFlag, script_key
-from indexer.schema import (
-    block,
-    input_,
-    mempool_input,
-    mempool_output,
-    mempool_tx,
-    output,
-    replacement,
-    tx,
-    tx_of,
+from indexer.queries.script_set_statements import (
+    Wanted,
+    coins_query,
+    integers,
+    movements_query,
+    pending_query,
+    postgres_table,
+    sqlite_table,
+    used_query,
 )
-from indexer.unspent import is_coin
+from indexer.schema import block, mempool_output, output, replacement, tx
 
 
 class ScriptSet:
@@ -166,7 +145,7 @@ def movements(connection: Connection, wanted: ScriptSet) -> Movements:
     """Every confirmed transaction of the scripts, per transaction and script."""
     found = Movements()
     place_of = _place_of(connection, wanted)
-    for row in _ask(connection, wanted, _movements_query):
+    for row in _ask(connection, wanted, movements_query):
         found.places.append(place_of(row.name))
         found.tx_ids.append(row.tx_id)
         found.received.append(int(row.received))
@@ -187,7 +166,7 @@ def confirmed_coins(connection: Connection, wanted: ScriptSet) -> tuple[SetCoin,
             row.time,
             bool(row.flags & TxFlag.COINBASE),
         )
-        for row in _ask(connection, wanted, _coins_query)
+        for row in _ask(connection, wanted, coins_query)
     )
 
 
@@ -207,7 +186,7 @@ def pending(connection: Connection, wanted: ScriptSet) -> PendingSet:
     about: dict[bytes, tuple[int, int, int, int]] = {}
     made: list[SetCoin] = []
     spends: dict[tuple[bytes, int], bytes] = {}
-    for row in _ask(connection, wanted, _pending_query):
+    for row in _ask(connection, wanted, pending_query):
         txid, place = bytes(row.txid), place_of(row.name)
         about[txid] = row.first_seen, row.fee, row.weight, row.flags
         received_sent = sums.setdefault((txid, place), [0, 0])
@@ -250,12 +229,12 @@ def with_spenders(
 def used_places(connection: Connection, wanted: ScriptSet) -> frozenset[int]:
     """Places of the scripts that a transaction of the chain or of the mempool has paid."""
     place_of = _place_of(connection, wanted)
-    return frozenset(place_of(row.name) for row in _ask(connection, wanted, _used_query))
+    return frozenset(place_of(row.name) for row in _ask(connection, wanted, used_query))
 
 
 def confirmed_lines(connection: Connection, tx_ids: Sequence[int]) -> dict[int, ConfirmedLine]:
     """tx_id -> the transaction."""
-    ids = _integers(connection, tx_ids)
+    ids = integers(connection, tx_ids)
     rows = connection.execute(
         select(
             tx.c.tx_id,
@@ -291,7 +270,7 @@ def parties(
 ) -> dict[int | bytes, tuple[Party, ...]]:
     """The first `most` outputs of confirmed transactions, by tx_id, and of unconfirmed ones, by
     txid."""
-    ids = _integers(connection, tx_ids)
+    ids = integers(connection, tx_ids)
     vout = output.c.output_id - tx.c.tx_id
     found: dict[int | bytes, list[Party]] = {}
     confirmed = (
@@ -349,155 +328,18 @@ def _replaced(row: Row[Any]) -> Replaced:
     return Replaced(bytes(row.txid), bytes(row.replaced_by), row.replaced_at, bytes(row.raw))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """The set as a table of a statement."""
-
-    table: FromClause
-    name: ColumnElement[Any]  # what tells the scripts apart
-    key: ColumnElement[int]
-    is_: Callable[[ColumnElement[Any]], ColumnElement[bool]]
-
-
 def _ask(
-    connection: Connection, wanted: ScriptSet, build: Callable[[_Wanted], Select[Any]]
+    connection: Connection, wanted: ScriptSet, build: Callable[[Wanted], Select[Any]]
 ) -> Sequence[Row[Any]]:
     if not wanted:
         return ()
     if connection.dialect.name == "sqlite":
-        return connection.execute(build(_sqlite_table()), {"scripts": wanted.json}).all()
+        return connection.execute(build(sqlite_table()), {"scripts": wanted.json}).all()
     values = {"keys": wanted.keys, "scripts": list(wanted.scripts)}
-    return connection.execute(build(_postgres_table()), values).all()
+    return connection.execute(build(postgres_table()), values).all()
 
 
 def _place_of(connection: Connection, wanted: ScriptSet) -> Callable[[Any], int]:
     if connection.dialect.name == "sqlite":
         return wanted.places_by_name.__getitem__
     return lambda ordinal: int(ordinal) - 1
-
-
-def _sqlite_table() -> _Wanted:
-    rows = func.json_each(bindparam("scripts", type_=Text)).table_valued(
-        column("key", Text), column("value", BigInteger), name="wanted"
-    )
-    return _Wanted(rows, rows.c.key, rows.c.value, lambda script: func.hex(script) == rows.c.key)
-
-
-def _postgres_table() -> _Wanted:
-    rows = (
-        func.unnest(
-            bindparam("keys", type_=ARRAY(BigInteger)),
-            bindparam("scripts", type_=ARRAY(LargeBinary)),
-        )
-        .table_valued(
-            column("script_key", BigInteger),
-            column("script", LargeBinary),
-            with_ordinality="place",
-            name="wanted",
-        )
-        .render_derived()
-    )
-    return _Wanted(rows, rows.c.place, rows.c.script_key, lambda script: script == rows.c.script)
-
-
-def _integers(connection: Connection, values: Sequence[int]) -> FromClause:
-    """The integers as a table of one column, `value`."""
-    if connection.dialect.name == "sqlite":
-        return func.json_each(literal(json.dumps(list(values)), Text)).table_valued(
-            column("value", BigInteger), name="ids"
-        )
-    return (
-        func.unnest(literal(list(values), ARRAY(BigInteger)))
-        .table_valued(column("value", BigInteger), name="ids")
-        .render_derived()
-    )
-
-
-def _paid(wanted: _Wanted) -> ColumnElement[bool]:
-    return and_(output.c.script_key == wanted.key, wanted.is_(output.c.script))
-
-
-def _movements_query(wanted: _Wanted) -> Select[Any]:
-    owned = (
-        select(wanted.name.label("name"), output.c.output_id, output.c.value)
-        .select_from(wanted.table)
-        .join(output, _paid(wanted))
-        .cte("owned")
-    )
-    parts = union_all(
-        select(
-            owned.c.name,
-            tx_of(owned.c.output_id).label("tx_id"),
-            owned.c.value.label("received"),
-            literal(0, BigInteger).label("sent"),
-        ),
-        select(
-            owned.c.name, tx_of(input_.c.input_id), literal(0, BigInteger), owned.c.value
-        ).join_from(owned, input_, input_.c.output_id == owned.c.output_id),
-    ).subquery("parts")
-    return (
-        select(
-            parts.c.name,
-            parts.c.tx_id,
-            func.sum(parts.c.received).label("received"),
-            func.sum(parts.c.sent).label("sent"),
-        )
-        .group_by(parts.c.tx_id, parts.c.name)
-        .order_by(parts.c.tx_id)
-    )
-
-
-def _coins_query(wanted: _Wanted) -> Select[Any]:
-    return (
-        select(
-            wanted.name.label("name"),
-            tx.c.txid,
-            (output.c.output_id - tx.c.tx_id).label("vout"),
-            output.c.value,
-            tx.c.height,
-            block.c.time,
-            tx.c.flags,
-        )
-        .select_from(wanted.table)
-        .join(output, _paid(wanted))
-        .join(tx, tx.c.tx_id == tx_of(output.c.output_id))
-        .join(block, block.c.height == tx.c.height)
-        .where(is_coin())
-        .order_by(output.c.output_id)
-    )
-
-
-def _pending_query(wanted: _Wanted) -> Select[Any]:
-    made, spent = mempool_output.c, mempool_input.c
-    parts = union_all(
-        select(
-            wanted.name.label("name"),
-            made.txid,
-            made.vout,
-            made.value,
-            null().label("prev_txid"),
-        )
-        .select_from(wanted.table)
-        .join(mempool_output, and_(made.script_key == wanted.key, wanted.is_(made.script))),
-        select(wanted.name, spent.txid, spent.prev_vout, spent.value, spent.prev_txid)
-        .select_from(wanted.table)
-        .join(mempool_input, and_(spent.script_key == wanted.key, wanted.is_(spent.script))),
-    ).subquery("parts")
-    about = mempool_tx.c
-    return select(parts, about.first_seen, about.fee, about.weight, about.flags).join_from(
-        parts, mempool_tx, about.txid == parts.c.txid
-    )
-
-
-def _used_query(wanted: _Wanted) -> Select[Any]:
-    waiting = and_(mempool_output.c.script_key == wanted.key, wanted.is_(mempool_output.c.script))
-    return (
-        select(wanted.name.label("name"))
-        .select_from(wanted.table)
-        .where(
-            or_(
-                exists().where(_paid(wanted)),
-                exists().where(waiting),
-            )
-        )
-    )
