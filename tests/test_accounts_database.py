@@ -157,8 +157,10 @@ def test_accounts_and_index_share_a_server(postgres_url: str, tmp_path: Path) ->
     accounts = open_accounts(settings)
     fill(accounts, "Ann")
     index.require_schema()
-    accounts.dispose()
-    index.dispose()
+    for each in (accounts, index):
+        with each.write() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA {each.schema} CASCADE")
+        each.dispose()
 
 
 def test_the_file_is_readable_by_us_alone(tmp_path: Path) -> None:
