@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import insert, update
 
 from indexer.chain.encoding import TxOutput, hash_hex
@@ -28,6 +28,10 @@ from webapp.config import EMBEDDED, Settings
 
 EVIL = '<b hx-get=/evil hx-trigger=load>x</b><img src=/evil onerror="fetch(`/evil`)">\u202e'
 ABANDON = [*["abandon"] * 11, "about"]
+PLAIN = ("/wallets/new", "/wallets/new/create", "/wallets/new/restore", "/wallets/new/import",
+         "/wallets/new/watch", "/wallets/verify-message", "/wallets/security")  # fmt: skip
+NO_PAGES = {"wallet_history.export", "wallet_labels.export", "wallet_drafts.download",
+            "wallet_drafts.signing"}  # fmt: skip
 TABS = ("Receive", "Send", "Coins", "Addresses", "Details", "History")
 
 INJECT = """
@@ -70,6 +74,7 @@ class Home:
     someone: Someone
     wallet: KnownWallet
     txid: str
+    draft: str = ""
 
     @property
     def paths(self) -> list[str]:
@@ -77,7 +82,7 @@ class Home:
         home = self.wallet.path
         own = ("", "?text=x", "/receive", "/send", "/coins", "/addresses", "/details", "/backup",
                "/messages", f"/tx/{self.txid}")  # fmt: skip
-        return ["/wallets", "/wallets/contacts", *(home + each for each in own)]
+        return ["/wallets", "/wallets/contacts", self.draft, *(home + each for each in own)]
 
 
 @pytest.fixture
@@ -100,6 +105,7 @@ def home(
         txid = hash_hex(paying.txid)
         home = Home(guard, someone, wallet, txid)
         _write_everywhere(home)
+        home.draft = _leave_a_draft(home)
         yield home
 
 
@@ -117,6 +123,50 @@ def _write_everywhere(home: Home) -> None:
         # Names cannot hold what is not seen; the texts of labels can.
         connection.execute(update(wallet_table).values(name=EVIL.rstrip("\u202e")))
         connection.execute(insert(contact).values(address=home.wallet.address(5), **friend))
+
+
+def _leave_a_draft(home: Home) -> str:
+    """A payment that waits to be signed, with a note; its page."""
+    typed = {
+        "to": home.wallet.address(9),
+        "amount": "0.1",
+        "label": EVIL,
+        "unit": "coin",
+        "fee": "rate",
+        "rate": "5",
+        "note": EVIL,
+    }
+    answer = home.someone.client.post(
+        f"{home.wallet.path}/drafts", data=typed, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 303, answer.text
+    return str(answer.location)
+
+
+def test_every_page(home: Home) -> None:
+    """No policy is violated on any, and nothing is asked of another origin."""
+    guard = home.guard
+    page = guard.open("/wallets/new", storage_state=home.someone.storage)
+    elsewhere: list[str] = []
+
+    def refuse(route: Route) -> None:
+        elsewhere.append(route.request.url)
+        route.abort()
+
+    page.context.route(re.compile(f"^(?!{re.escape(guard.site.origin)}/)http"), refuse)
+    for path in PLAIN:
+        page.goto(guard.site.origin + path)
+        page.locator("html[data-live]").wait_for(state="attached", timeout=PATIENCE)
+        guard.require_inert(page)
+    assert elsewhere == []
+    urls = guard.site.app.url_map
+    visited = {urls.bind("").match(path.partition("?")[0])[0] for path in (*PLAIN, *home.paths)}
+    pages = {
+        rule.endpoint
+        for rule in urls.iter_rules()
+        if rule.rule.startswith("/wallets") and "GET" in (rule.methods or ())
+    }
+    assert pages - NO_PAGES == visited
 
 
 def test_other_peoples_texts(home: Home) -> None:

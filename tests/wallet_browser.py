@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask.testing import FlaskClient
 from playwright.sync_api import Page, expect
 
 from indexer.chain.address import address_of
@@ -26,6 +27,14 @@ class Someone:
     site: Site
     user: User
     storage: dict[str, Any]
+
+    @property
+    def client(self) -> FlaskClient:
+        """Without a browser, in the same session."""
+        client = self.site.app.test_client()
+        for cookie in self.storage["cookies"]:
+            client.set_cookie(cookie["name"], cookie["value"])
+        return client
 
 
 def sign_up(site: Site, name: str) -> Someone:
