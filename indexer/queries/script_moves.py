@@ -264,7 +264,7 @@ def _page_by_page(
 ) -> Sums:
     """Sums of at least `limit` transactions if there are as many, none of them in part."""
     sums: Sums = {}
-    count = 2 * limit
+    count = limit + 1  # the first of one more says that the last is whole
     while True:
         rows = connection.execute(statement, {**named, "edge": edge, "count": count}).all()
         for item_id, tx_id, value in rows:

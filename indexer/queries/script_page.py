@@ -25,7 +25,7 @@ from indexer.queries.scripts import (
 
 PAGE_SIZE = 25  # transactions, and coins, of one page
 PENDING_SHOWN = 25
-CHART_ROWS = 400  # transactions that the balance chart reaches back
+CHART_ROWS = 100  # transactions that the balance chart reaches back
 
 
 @dataclass(frozen=True, slots=True)
