@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, Request, expect
@@ -109,6 +110,21 @@ def test_other_tabs_and_leaving(person: WalletUser, wallet: KnownWallet, demo_si
     other.page.get_by_role("button", name="Sign out").first.click()
     other.page.wait_for_load_state()
     person.expect_lock("locked")
+
+
+def test_a_wrong_clock(person: WalletUser) -> None:
+    """It is said, and keeps no wallet open."""
+    page = person.page
+    told = page.get_by_text("The clock of this device and that of the server")
+    page.get_by_role("link", name="Coins", exact=True).click()
+    expect(page.locator("#coins")).to_be_visible()
+    expect(told).to_be_hidden()
+    page.clock.set_system_time(datetime(2020, 1, 1, tzinfo=UTC))
+    page.get_by_role("link", name="History", exact=True).click()
+    expect(told).to_be_visible()
+    person.expect_lock("unlocked")
+    page.clock.fast_forward(5 * MINUTE + 1000)
+    require_locked(person)
 
 
 def test_from_page_to_page(person: WalletUser, wallet: KnownWallet) -> None:

@@ -3,6 +3,7 @@
 Amounts are integers in the smallest unit until they come here.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -177,6 +178,11 @@ def duration(seconds: int) -> str:
     return format_timedelta(timedelta(seconds=seconds), threshold=1.2, locale=get_locale())
 
 
+def server_time() -> int:
+    """Seconds since 1970 by this machine's clock."""
+    return int(time.time())
+
+
 def install(app: Flask) -> None:
     # Else Jinja would apply these to constants once, for the first reader's language and unit.
     app.jinja_env.optimized = False
@@ -196,4 +202,6 @@ def install(app: Flask) -> None:
         time=time_tag,
         visible=visible_text,
     )
-    app.jinja_env.globals.update(amount_unit=amount_unit, rate_unit=rate_unit)
+    app.jinja_env.globals.update(
+        amount_unit=amount_unit, rate_unit=rate_unit, server_time=server_time
+    )

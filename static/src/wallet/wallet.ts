@@ -4,6 +4,7 @@ import "../main";
 import "./add_account";
 import { installAutolock } from "./autolock";
 import "./backup";
+import "./clock";
 import "./create";
 import "./draft";
 import "./import";
