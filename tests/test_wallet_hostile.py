@@ -16,6 +16,7 @@ from sqlalchemy import insert, update
 
 from indexer.chain.encoding import TxOutput, hash_hex
 from indexer.node.embedded import EmbeddedNode
+from tests.fixtures_browser import Axe
 from tests.fixtures_embedded import Miner
 from tests.fixtures_site import open_site
 from tests.hostile import PATIENCE, SETTLE, Guard
@@ -143,8 +144,8 @@ def _leave_a_draft(home: Home) -> str:
     return str(answer.location)
 
 
-def test_every_page(home: Home) -> None:
-    """No policy is violated on any, and nothing is asked of another origin."""
+def test_every_page(home: Home, axe: Axe) -> None:
+    """None violates the policy, asks anything of another origin, or is hard to use for anybody."""
     guard = home.guard
     page = guard.open("/wallets/new", storage_state=home.someone.storage)
     elsewhere: list[str] = []
@@ -154,10 +155,14 @@ def test_every_page(home: Home) -> None:
         route.abort()
 
     page.context.route(re.compile(f"^(?!{re.escape(guard.site.origin)}/)http"), refuse)
-    for path in PLAIN:
+    faults: list[str] = []
+    for path in (*PLAIN, *home.paths):
         page.goto(guard.site.origin + path)
         page.locator("html[data-live]").wait_for(state="attached", timeout=PATIENCE)
-        guard.require_inert(page)
+        faults += [f"{path}: {fault}" for fault in axe(page)]
+        if page.locator("h1").count() != 1:
+            faults.append(f"{path}: not one heading")
+    assert faults == []
     assert elsewhere == []
     urls = guard.site.app.url_map
     visited = {urls.bind("").match(path.partition("?")[0])[0] for path in (*PLAIN, *home.paths)}
