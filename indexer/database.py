@@ -3,7 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, RootTransaction, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -72,21 +72,31 @@ class Database:
     """One set of tables. `read` never waits for the writer and sees one state of the database
     for as long as it lasts; `write` admits one writer at a time."""
 
-    def __init__(self, url: URL, schema: str | None, tables: Tables) -> None:
+    def __init__(
+        self, url: URL, schema: str | None, tables: Tables, patience: int | None = None
+    ) -> None:
         self.url = url
         self.schema = schema
         self.tables = tables
         # What may refuse to write any more: called at the beginning of each transaction of `write`.
         self.guard: Callable[[Connection], None] | None = None
-        self._writer = _engine(url, schema, tables, writes=True)
-        self._reader = _engine(url, schema, tables, writes=False)
+        self._writer = _engine(url, schema, tables, patience, writes=True)
+        self._reader = _engine(url, schema, tables, patience, writes=False)
 
     @classmethod
-    def open(cls, url: str, *, schema: str | None = None, tables: Tables = INDEX) -> "Database":
+    def open(
+        cls,
+        url: str,
+        *,
+        schema: str | None = None,
+        tables: Tables = INDEX,
+        patience: int | None = None,
+    ) -> "Database":
         """`sqlite:///path` or `postgresql://user:password@host/name`; no connection is made yet.
 
         `schema` is the PostgreSQL schema that holds the tables, so that one server may hold
-        several networks. Raises DatabaseError.
+        several networks. `patience` is for how many seconds a PostgreSQL server that does not
+        answer is waited for, by default as long as the system does. Raises DatabaseError.
         """
         parsed = _parse_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -97,11 +107,16 @@ class Database:
                 f"{schema!r} cannot name a PostgreSQL schema: "
                 "use lower-case letters, digits and underscores"
             )
-        return cls(parsed, schema, tables)
+        return cls(parsed, schema, tables, patience)
 
     @property
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """For people: without the password."""
+        return self.url.render_as_string(hide_password=True)
 
     @property
     def path(self) -> Path | None:
@@ -110,14 +125,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction."""
-        with _transaction(self._reader) as connection:
-            yield connection
+        """A read-only transaction. What was read stays read if the server is gone at its end."""
+        with _connect(self._reader) as connection:
+            transaction = _begin(connection)
+            try:
+                yield connection
+            finally:
+                with suppress(DBAPIError):
+                    transaction.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits at the end, or rolls back where an exception leaves it."""
-        with _transaction(self._writer) as connection:
+        with _connect(self._writer) as connection, _begin(connection):
             if self.guard is not None:
                 self.guard(connection)
             yield connection
@@ -191,7 +211,7 @@ class Database:
         self._writer.dispose()
 
     def _name(self) -> str:
-        return f"The database {self.url.render_as_string(hide_password=True)}"
+        return f"The database {self.shown_url}"
 
     def _script(self) -> ScriptDirectory:
         return ScriptDirectory.from_config(_config(self.tables))
@@ -246,18 +266,26 @@ def _require_directory(url: URL) -> None:
         )
 
 
-def _engine(url: URL, schema: str | None, tables: Tables, *, writes: bool) -> Engine:
+def _engine(
+    url: URL, schema: str | None, tables: Tables, patience: int | None, *, writes: bool
+) -> Engine:
     """Hides parameters: errors are logged, and what people keep here is private."""
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
         _set_up_sqlite(engine, tables, writes=writes)
         return engine
-    arguments = {"options": _search_path(schema)} if schema is not None else {}
+    arguments: dict[str, object] = {"options": _search_path(schema)} if schema is not None else {}
+    if patience is not None:
+        arguments["connect_timeout"] = patience
     if writes:
         return create_engine(url, connect_args=arguments, hide_parameters=True)
     # One snapshot for a whole page, also on a replica; the server refuses any write.
     engine = create_engine(
-        url, connect_args=arguments, isolation_level="REPEATABLE READ", hide_parameters=True
+        url,
+        connect_args=arguments,
+        isolation_level="REPEATABLE READ",
+        hide_parameters=True,
+        pool_pre_ping=True,  # the server may have been started again since
     )
     return engine.execution_options(postgresql_readonly=True)
 
@@ -287,15 +315,11 @@ def _set_up_sqlite(engine: Engine, tables: Tables, *, writes: bool) -> None:
             connection.exec_driver_sql(begin)
 
 
-@contextmanager
-def _transaction(engine: Engine) -> Iterator[Connection]:
-    with _connect(engine) as connection:
-        try:
-            transaction = connection.begin()
-        except OperationalError as error:
-            raise _explained(engine, "does not answer", error) from error
-        with transaction:
-            yield connection
+def _begin(connection: Connection) -> RootTransaction:
+    try:
+        return connection.begin()
+    except OperationalError as error:
+        raise _explained(connection.engine, "does not answer", error) from error
 
 
 def _connect(engine: Engine) -> Connection:

@@ -15,6 +15,7 @@ pytest_plugins: list[str] = [
     "tests.fixtures_demo",
     "tests.fixtures_embedded",
     "tests.fixtures_litecoind",
+    "tests.fixtures_replica",
     "tests.fixtures_scripted_index",
     "tests.fixtures_site",
     "tests.fixtures_clients",

@@ -17,6 +17,7 @@ import pytest
 from indexer.database import Database
 from indexer.node.base import Node
 from indexer.raw import RawSource
+from indexer.replica import ReadDatabase
 from tests.fixtures_site import Site
 from webapp.config import EMBEDDED, PREFIX
 from webapp.electrum.call import Sources
@@ -47,7 +48,9 @@ def electrum_server(site: Indexed, *, limits: Limits | None = None) -> Iterator[
 
     async def serve() -> None:
         network = site.node.network
-        sources = Sources(network, site.database, RawSource(network, site.node), site.node)
+        sources = Sources(
+            network, ReadDatabase(site.database), RawSource(network, site.node), site.node
+        )
         server = ElectrumServer(sources, limits)
         port = await server.listen("127.0.0.1", 0)
         running.append(RunningServer(server, port))

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert
 
 from indexer.database import Database
 from indexer.keys import script_hash, script_key
+from indexer.replica import ReadDatabase
 from indexer.schema import mempool_input, mempool_output, mempool_tx
 from tests.showcase import TXID, change_state, showcase_app, write_state
 from webapp.topics import Moment, TopicError, due_topics, parse_topics
@@ -28,7 +29,9 @@ def no_wallets(*_args: object) -> dict[int, Hashable]:
 @pytest.fixture
 def hub(database: Database) -> Iterator[LiveHub]:
     write_state(database)
-    hub = LiveHub(database, max_readers=4, max_per_client=3, look_at_wallets=no_wallets)
+    hub = LiveHub(
+        ReadDatabase(database), max_readers=4, max_per_client=3, look_at_wallets=no_wallets
+    )
     yield hub
     hub.close()
 
@@ -150,7 +153,9 @@ def test_closing_ends_every_wait_at_once(hub: LiveHub) -> None:
 
 def test_the_watcher_survives_a_database_that_fails(sqlite_database: Database) -> None:
     write_state(sqlite_database)
-    hub = LiveHub(sqlite_database, max_readers=4, max_per_client=4, look_at_wallets=no_wallets)
+    hub = LiveHub(
+        ReadDatabase(sqlite_database), max_readers=4, max_per_client=4, look_at_wallets=no_wallets
+    )
     reader = open_stream(hub, "tip")
     with sqlite_database.autocommit() as connection:
         connection.exec_driver_sql("ALTER TABLE state RENAME TO gone")

@@ -2,13 +2,17 @@
 
 from importlib.metadata import version
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, Response, request
+from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from indexer.database import Database
 from indexer.node.base import Node
 from indexer.raw import RawSource
+from indexer.replica import ReadDatabase
 from webapp import (
     assets,
     caching,
@@ -123,19 +127,44 @@ for _part in API:
     limits.api_limit(_part)
 
 
+class Site(Flask):
+    """Answers a request once more, from the primary, where the replica failed in the middle of it,
+    or did not have what was asked for and is not up to date."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        reads = context.services().reads
+        try:
+            answer = super().dispatch_request()
+            if not (isinstance(answer, Response) and answer.status_code == NotFound.code):
+                return answer
+            if not (context.reads_replica() and reads.has_newer(context.pulse())):
+                return answer
+        except DBAPIError as error:
+            if not context.reads_replica():
+                raise
+            reads.leave_replica(error)
+        except NotFound:
+            if not (context.reads_replica() and reads.has_newer(context.pulse())):
+                raise
+        context.read_primary()
+        return super().dispatch_request()
+
+
 def create_app(
     settings: Settings,
     database: Database,
     accounts: Database,
     node: Node | None = None,
     *,
+    replica: Database | None = None,
     demo: bool = False,
 ) -> Flask:
     """The pages of one network's index. No connection is made before the first request.
 
-    Makes the key that signs sessions where data_directory has none. Raises ConfigError.
+    Public pages are read from `replica`, if there is one, while it answers. Makes the key that
+    signs sessions where data_directory has none. Raises ConfigError.
     """
-    app = Flask(
+    app = Site(
         "webapp",
         template_folder=str(assets.resource_folder("templates", "templates")),
         static_folder=str(assets.resource_folder("static", "static/dist")),
@@ -143,8 +172,9 @@ def create_app(
     )
     network = settings.chain_network
     keeper = opening.Keeper()
+    reads = ReadDatabase(database, replica)
     hub = LiveHub(
-        database,
+        reads,
         max_readers=MAX_READERS,
         max_per_client=MAX_READERS_PER_CLIENT,
         look_at_wallets=WalletLooks(network, accounts, keeper),
@@ -157,6 +187,7 @@ def create_app(
             settings,
             network,
             database,
+            reads,
             RawSource(network, node),
             broadcaster,
             hub,
@@ -185,7 +216,11 @@ def create_app(
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        path=path, network=context.network, pulse=context.pulse, version=version("satchel")
+        path=path,
+        network=context.network,
+        pulse=context.pulse,
+        replica_behind=context.replica_behind,
+        version=version("satchel"),
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from indexer.database import Database
 from indexer.node.base import Broadcaster, Node, NodeUnavailableError, PackageResult
 from indexer.node.embedded_socket import NodeSocketClient
 from indexer.queries.pulse import read_pulse
 from indexer.queries.transactions import is_pending
+from indexer.replica import ReadDatabase
 from webapp.config import EMBEDDED, Settings
 from webapp.context import services
 
@@ -41,7 +41,7 @@ def broadcast(raw: bytes) -> bytes:
     may or may not have been sent: ask for the txid before sending again.
     """
     txid = broadcaster().submit(raw)
-    wait_until_seen(services().database, txid)
+    wait_until_seen(services().reads, txid)
     return txid
 
 
@@ -52,11 +52,11 @@ def broadcast_package(
     result = broadcaster().submit_package(raws, max_fee_rate=max_fee_rate, max_burn=max_burn)
     for verdict in result.verdicts:
         if verdict.allowed:
-            wait_until_seen(services().database, verdict.txid)
+            wait_until_seen(services().reads, verdict.txid)
     return result
 
 
-def wait_until_seen(database: Database, txid: bytes) -> None:
+def wait_until_seen(database: ReadDatabase, txid: bytes) -> None:
     """Until the index has a transaction that the node has taken, SEEN_SECONDS at most."""
     deadline = time.monotonic() + SEEN_SECONDS
     while time.monotonic() < deadline:

@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from indexer.check import check
-from indexer.database import Database
+from indexer.database import Database, DatabaseError
 from indexer.node.base import Node
 from indexer.node.core import CoreNode
 from indexer.node.embedded import EmbeddedNode
@@ -22,10 +22,12 @@ from indexer.sync.indexer import Indexer
 from webapp.accounts.database import open_accounts
 from webapp.app import create_app
 from webapp.broadcast import NODE_DIRECTORY
-from webapp.config import EMBEDDED, ConfigError, Settings, describe, make_data_directory
+from webapp.config import EMBEDDED, ConfigError, Settings, make_data_directory
 from webapp.server import require_free_address, serve
 
 logger = logging.getLogger(__name__)
+
+REPLICA_PATIENCE = 2  # seconds for which a request waits for one that does not answer
 
 
 def open_database(settings: Settings, *, upgrade: bool) -> Database:
@@ -44,13 +46,30 @@ def open_database(settings: Settings, *, upgrade: bool) -> Database:
     return database
 
 
+def open_replica(settings: Settings) -> Database | None:
+    """What public pages are read from, if it is told apart. One that does not answer may do so
+    later. Raises DatabaseError, and ConfigError where it holds another network's index."""
+    if settings.read_database_url is None:
+        return None
+    replica = Database.open(settings.read_database_url, patience=REPLICA_PATIENCE)
+    try:
+        with replica.read():
+            pass
+    except DatabaseError as error:
+        logger.warning("%s. The primary is read until the replica answers", error)
+        return replica
+    replica.require_schema()
+    _require_network(replica, settings)
+    return replica
+
+
 def _require_network(database: Database, settings: Settings) -> None:
     with database.read() as connection:
         pulse = read_pulse(connection)
     if pulse is not None and pulse.network != settings.network:
         raise ConfigError(
             f"database_url: found the index of {pulse.network} in "
-            f"{describe(settings)['database_url']}, expected that of {settings.network} or an "
+            f"{database.shown_url}, expected that of {settings.network} or an "
             "empty database; give each network one of its own"
         )
 
@@ -111,7 +130,9 @@ def run_web(settings: Settings, *, demo: bool = False) -> None:
     require_free_address(settings)
     database = open_database(settings, upgrade=True)
     node = None if settings.node == EMBEDDED else open_node(settings)
-    app = create_app(settings, database, open_accounts(settings), node, demo=demo)
+    replica = open_replica(settings)
+    accounts = open_accounts(settings)
+    app = create_app(settings, database, accounts, node, replica=replica, demo=demo)
     serve(app, host=settings.host, port=settings.port, processes=settings.web_processes)
 
 

@@ -54,11 +54,17 @@ class Settings(BaseSettings):
             "by default a SQLite file in data_directory"
         ),
     ] = None
+    read_database_url: Annotated[
+        str | None,
+        Field(
+            description="postgresql://user@host/name of a streaming replica that public pages are "
+            "read from"
+        ),
+    ] = None
     accounts_database_url: Annotated[
         str | None,
         Field(
-            description="the same for people's accounts; "
-            "by default a SQLite file in data_directory"
+            description="the same for people's accounts; by default a SQLite file in data_directory"
         ),
     ] = None
     registration: Annotated[
@@ -154,7 +160,7 @@ class Settings(BaseSettings):
         get_network(value)
         return value
 
-    @field_validator("database_url", "accounts_database_url")
+    @field_validator("database_url", "read_database_url", "accounts_database_url")
     @classmethod
     def _usable_database_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -196,6 +202,13 @@ class Settings(BaseSettings):
             raise ValueError("node_url: the embedded node serves network bitcoin-regtest only")
         if (self.node_user is None) != (self.node_password is None):
             raise ValueError("node_user and node_password: expected both or neither")
+        if self.read_database_url is not None:
+            urls = (make_url(self.database), make_url(self.read_database_url))
+            if any(url.get_backend_name() == "sqlite" for url in urls) or urls[0] == urls[1]:
+                raise ValueError(
+                    "read_database_url: expected a PostgreSQL replica of the PostgreSQL database "
+                    "in database_url"
+                )
         if self.accounts_database == self.database and self.database.startswith("sqlite:"):
             raise ValueError("accounts_database_url: expected another file than database_url's")
         tls = (self.electrum_tls_port, self.electrum_tls_certificate, self.electrum_tls_key)
@@ -269,6 +282,9 @@ def describe(settings: Settings) -> dict[str, str]:
     shown["database_url"] = make_url(settings.database).render_as_string(hide_password=True)
     accounts_url = make_url(settings.accounts_database)
     shown["accounts_database_url"] = accounts_url.render_as_string(hide_password=True)
+    if settings.read_database_url is not None:
+        read_url = make_url(settings.read_database_url)
+        shown["read_database_url"] = read_url.render_as_string(hide_password=True)
     shown["node_url"] = _without_credentials(settings.node)
     return {name: "" if value is None else str(value) for name, value in shown.items()}
 

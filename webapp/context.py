@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import Flask, abort, current_app, g
+from flask import Flask, abort, current_app, g, has_request_context, request
 from flask_babel import gettext as _
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +14,7 @@ from indexer.database import Database, DatabaseError
 from indexer.node.base import Broadcaster
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.raw import RawSource
+from indexer.replica import ReadDatabase
 from webapp.config import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Services:
 
     settings: Settings
     network: Network
-    database: Database
+    database: Database  # the primary
+    reads: ReadDatabase
     raw: RawSource
     broadcaster: Broadcaster | None  # None: nothing can be sent
     live: "LiveHub"
@@ -57,8 +59,34 @@ def connection() -> Connection:
     """The request's read-only transaction: everything on one page is of one moment."""
     if "connection" not in g:
         g.resources = ExitStack()
-        g.connection = g.resources.enter_context(services().database.read())
+        source = services().database if _needs_primary() else services().reads
+        g.connection = g.resources.enter_context(source.read())
     return cast(Connection, g.connection)
+
+
+def _needs_primary() -> bool:
+    """True for people's own pages and for whatever changes something: what somebody has just done
+    is not in a replica yet."""
+    if "private" in g or "from_primary" in g:
+        return True
+    return has_request_context() and request.method not in {"GET", "HEAD", "OPTIONS"}
+
+
+def reads_replica() -> bool:
+    """Whether this request has read from the replica so far."""
+    return "connection" in g and services().reads.is_replica(g.connection)
+
+
+def read_primary() -> None:
+    """Begin the request's reading again, on the primary."""
+    close_connection(None)
+    g.pop("pulse", None)
+    g.from_primary = True
+
+
+def replica_behind() -> int:
+    """Blocks by which this page is older than the index, since it comes from a replica."""
+    return services().reads.behind(connection(), pulse()) if reads_replica() else 0
 
 
 def pulse() -> Pulse | None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from indexer.database import Database, DatabaseError
+from indexer.database import DatabaseError
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.watch import look_at_scripts, look_at_transactions
+from indexer.replica import ReadDatabase
 from webapp.topics import CHAIN_KINDS, Moment, due_topics, wallet_topic, watched_wallets
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class LiveHub:
 
     def __init__(
         self,
-        database: Database,
+        database: ReadDatabase,
         *,
         max_readers: int,
         max_per_client: int,

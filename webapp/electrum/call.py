@@ -6,11 +6,11 @@ from aiorpcx import RPCError
 from sqlalchemy import Connection
 
 from indexer.chain.network import Network
-from indexer.database import Database
 from indexer.node.base import Broadcaster
 from indexer.queries.headers import HeaderTree
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.raw import RawSource
+from indexer.replica import ReadDatabase
 from webapp.electrum.parameters import SERVER_BUSY
 
 Version = tuple[int, ...]
@@ -21,7 +21,7 @@ class Sources:
     """What the server keeps for all connections."""
 
     network: Network
-    database: Database
+    database: ReadDatabase
     raw: RawSource
     broadcaster: Broadcaster | None  # None: nothing can be sent
     headers: HeaderTree = field(default_factory=HeaderTree)

@@ -8,8 +8,9 @@ import ssl
 import click
 
 from indexer.raw import RawSource
+from indexer.replica import ReadDatabase
 from webapp.broadcast import open_broadcaster
-from webapp.commands import open_database, open_node
+from webapp.commands import open_database, open_node, open_replica
 from webapp.config import EMBEDDED, ConfigError, Settings
 from webapp.electrum.call import Sources
 from webapp.electrum.limits import Limits
@@ -22,17 +23,21 @@ def run_electrum(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     tls = tls_context(settings)
     database = open_database(settings, upgrade=False)
+    replica = open_replica(settings)
     node = None if settings.node == EMBEDDED else open_node(settings)
     try:
         database.require_schema()
         network = settings.chain_network
         broadcaster = open_broadcaster(settings, node)
-        sources = Sources(network, database, RawSource(network, node), broadcaster)
+        reads = ReadDatabase(database, replica)
+        sources = Sources(network, reads, RawSource(network, node), broadcaster)
         asyncio.run(_serve(settings, sources, tls))
     finally:
         if node is not None:
             node.close()
         database.dispose()
+        if replica is not None:
+            replica.dispose()
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -125,8 +125,9 @@ class ElectrumServer:
     def _read(self, work: Callable[[Call], Result], version: Version = OLDEST) -> Result:
         """In a thread: whatever fails becomes an RPCError."""
         try:
-            with self._sources.database.read() as connection:
-                return work(Call(connection, self._sources, version))
+            return self._sources.database.ask(
+                lambda connection: work(Call(connection, self._sources, version))
+            )
         except (NodeError, RawUnavailableError) as error:
             raise RPCError(NODE_ERROR, str(error)) from error
         except (DBAPIError, DatabaseError) as error:

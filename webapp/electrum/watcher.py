@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from indexer.chain.wire import hash_hex
-from indexer.database import Database, DatabaseError
+from indexer.database import DatabaseError
 from indexer.keys import script_hash_key
 from indexer.queries.headers import headers_from, last_common_height
 from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.script_events import keys_touched_above, pending_events
+from indexer.replica import ReadDatabase
 from webapp.electrum.status import ScriptState, carry_on, read_state
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Look:
 class Watcher:
     """All methods belong to the event loop's thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ReadDatabase) -> None:
         self._database = database
         self._watched: dict[bytes, Watched] = {}
         self._doubtful: set[bytes] = set()  # read at another moment than the last look

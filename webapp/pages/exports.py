@@ -12,10 +12,10 @@ from flask_babel import gettext as _
 
 from indexer.chain.address import AddressError, script_of
 from indexer.chain.encoding import EncodingError, hash_from_hex, hash_hex
-from indexer.database import Database
 from indexer.queries.blocks import TxLine, block_transactions, find_block
 from indexer.queries.pulse import read_pulse
 from indexer.queries.scripts import HistoryEntry, history, totals
+from indexer.replica import ReadDatabase
 from webapp.api.describe import CSV, describe
 from webapp.context import close_connection, connection, network, required_pulse, services
 from webapp.limits import costly
@@ -51,7 +51,7 @@ def address_transactions(address: str) -> Response:
     if state.loading:
         abort(503, _("The list of transactions is available once the index is complete."))
     close_connection(None)  # not to be held as long as the client takes to read
-    pages = _history_pages(services().database, script)
+    pages = _history_pages(services().reads, script)
     return _stream(HISTORY_COLUMNS, map(_history_row, pages), f"{address}-transactions.csv")
 
 
@@ -75,7 +75,7 @@ def block_csv(block_hash: str) -> Response:
     return _stream(BLOCK_COLUMNS, map(_block_row, lines), f"block-{height}-transactions.csv")
 
 
-def _history_pages(database: Database, script: bytes) -> Iterator[HistoryEntry]:
+def _history_pages(database: ReadDatabase, script: bytes) -> Iterator[HistoryEntry]:
     """Page by page, each in a transaction of its own: whoever reads slowly holds none open."""
     before: int | None = None
     balance: int | None = None

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, make_response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
@@ -41,6 +42,14 @@ class IndexCollector(Collector):
                 "satchel_node_up": ("1 if the node answers", int(state.node_error is None)),
                 "satchel_node_height": ("Height of the node", state.node_height or 0),
             }
+        replica = services().reads.replica()
+        if replica is not None:
+            figures["satchel_replica_up"] = ("1 if the replica answers", int(replica.answers))
+            if replica.behind is not None:
+                figures["satchel_replica_behind_blocks"] = (
+                    "Blocks the replica is behind the primary",
+                    replica.behind,
+                )
         for name, (text, value) in figures.items():
             yield GaugeMetricFamily(name, text, value=value)
 
@@ -80,7 +89,11 @@ def ready() -> Response:
     elif state.loading:
         reason = f"the first load is at block {state.tip_height} of {state.node_height}"
     else:
-        return _plain(jsonify(status="ready", height=state.tip_height, behind=state.behind))
+        replica = services().reads.replica()
+        words = {} if replica is None else {"replica": asdict(replica)}
+        return _plain(
+            jsonify(status="ready", height=state.tip_height, behind=state.behind, **words)
+        )
     response = _plain(jsonify(status="not ready", reason=reason))
     response.status_code = 503
     return response

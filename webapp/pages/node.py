@@ -6,6 +6,7 @@ from importlib.metadata import version
 from flask import Blueprint, Response, make_response, render_template
 
 from indexer.queries.node import NodeStatus, node_status
+from indexer.replica import Replica
 from webapp.context import connection, services
 from webapp.live import watch
 
@@ -18,6 +19,7 @@ class NodePage:
     database_kind: str
     database_size: int
     version: str
+    replica: Replica | None
 
 
 @blueprint.get("/node")
@@ -29,6 +31,7 @@ def show() -> Response:
         database_kind="SQLite" if database.is_sqlite else "PostgreSQL",
         database_size=database.size(),
         version=version("satchel"),
+        replica=services().reads.replica(),
     )
     response = make_response(render_template("node/node.html", page=page))
     response.cache_control.no_store = True
