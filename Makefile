@@ -22,10 +22,10 @@ ASSETS := static/dist/manifest.json
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench assets messages wheel lock clean
+.PHONY: help demo test lint format bench bench-full assets messages wheel lock clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/installed $(ASSETS) $(CATALOGUES) ## Start the demo at http://127.0.0.1:8000 (PORT=9000 for another port)
 	@exec $(BIN)/satchel demo --port $(PORT) $(DEMO)
@@ -44,10 +44,25 @@ format: $(VENV)/dev-installed ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev-installed $(ASSETS) ## Measure the index against its ceiling, and the wallet in Chromium
-	$(BIN)/python -m bench.index
+bench: $(VENV)/dev-installed $(ASSETS) ## Measure the index against its ceilings, and the wallet in Chromium: some minutes
+	$(BIN)/python -m bench.index --runs 3
+	$(BIN)/python -m bench.index --runs 1 --database postgresql
+	$(BIN)/python -m bench.follow --transactions 1500 --blocks 3
+	$(BIN)/python -m bench.reorg --blocks 15 --transactions 1500
+	$(BIN)/python -m bench.address --long 100000
 	$(BIN)/python -m bench.wallet
 	$(BIN)/python -m bench.wallet_pages
+
+bench-full: $(VENV)/dev-installed ## Measure the index at 1 and 10 million transactions on both databases: hours, 30 GB of disk
+	$(BIN)/python -m bench.index --blocks 400 --transactions 2500 --runs 3
+	$(BIN)/python -m bench.index --blocks 400 --transactions 2500 --runs 3 --database postgresql
+	$(BIN)/python -m bench.index --blocks 4000 --transactions 2500 --runs 1
+	$(BIN)/python -m bench.index --blocks 4000 --transactions 2500 --runs 1 --database postgresql
+	for database in sqlite postgresql; do \
+		$(BIN)/python -m bench.follow --database $$database && \
+		$(BIN)/python -m bench.reorg --database $$database && \
+		$(BIN)/python -m bench.address --database $$database || exit; \
+	done
 
 assets: $(ASSETS) ## Build the browser's code and styles
 
