@@ -42,8 +42,10 @@ def test_the_demos_wallets_equal_its_blocks(
     with database.read() as index:
         pulse = read_pulse(index)
         assert pulse is not None
-        opener = Opener(index, pulse, node.network, accounts, Keeper())
-        snapshots = [opener.open(wallet) for wallet in wallets]
+        keeper = Keeper()
+        snapshots = [  # each as a request of its own, which may derive so many scripts
+            Opener(index, pulse, node.network, accounts, keeper).open(each) for each in wallets
+        ]
         for snapshot in snapshots:
             require_equal(books, snapshot, Reader(index, snapshot, Filter()))
     accounts.dispose()
