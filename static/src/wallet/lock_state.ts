@@ -1,7 +1,9 @@
 // <html data-lock> tells style sheets how it stands with the wallet of the page at hand: locked,
 // unlocked, missing (no keys of it in this browser), watch. data-any-unlocked: whether any is open.
+import { note } from "./note";
 import { onPage, pageWallet } from "./pages";
 import { LockedError, RefusalError, anyUnlocked, currentSigner, lockEverywhere, onLockChange, unlocked, vaults } from "./session";
+import { say } from "./words";
 
 const root = document.documentElement;
 let latest = 0;
@@ -32,7 +34,8 @@ async function unlockFrom(button: HTMLElement): Promise<void> {
   try {
     await unlocked(button.dataset.unlock ?? "");
   } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
+    if (error instanceof RefusalError) note(say(error.code, error.parameters));
+    else if (!(error instanceof LockedError)) throw error;
   }
 }
 
