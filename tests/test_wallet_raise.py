@@ -8,9 +8,22 @@ from indexer.chain.address import script_of
 from indexer.chain.encoding import Transaction, hash_hex
 from indexer.queries.transactions import find_pending
 from tests.fixtures_clients import LiveChain
-from tests.test_wallet_send import HTML, SCRIPT, form, funded, make_draft, payee, send, txid_of
+from tests.test_wallet_send import (
+    HTML,
+    SCRIPT,
+    form,
+    funded,
+    make_draft,
+    payee,
+    send,
+    told,
+    txid_of,
+)
 from tests.wallet_people import Person
+from wallet.inspection import inspect, usual_limits
 from wallet.keys import Branch
+from wallet.own_keys import OwnKeys
+from wallet.psbt import parse_psbt
 
 
 @pytest.fixture
@@ -35,6 +48,21 @@ def raise_fee(ann: Person, txid: bytes, way: str, rate: str) -> bytes:
 def said(ann: Person, txid: bytes, **typed: Any) -> str:
     path = ann.path(f"/tx/{hash_hex(txid)}/raise/preview")
     return ann.client.post(path, data=typed, headers=SCRIPT).text
+
+
+def require_proven(ann: Person, txid: bytes, way: str) -> None:
+    """Nobody is to be paid, and what comes back is where the signer's own keys find it again."""
+    path = ann.path(f"/tx/{hash_hex(txid)}/raise")
+    draft = ann.client.post(path, data={"way": way, "rate": "3"}, headers=HTML).location
+    request = told(ann.client.get(f"{draft}/signing", headers=SCRIPT))
+    assert request["recipients"] == []
+    psbt = parse_psbt(request["psbt"], ann.network)
+    found = inspect(psbt, OwnKeys(ann.master, ann.network), usual_limits(ann.network))
+    assert (found.payments, len(found.change)) == ((), 1)
+    assert "Back to you" in ann.client.get(ann.path("/send"), headers=HTML).text
+    title = "Cancellation" if way == "cancel" else "Payment"
+    assert f">{title}</h2>" in ann.client.get(draft, headers=HTML).text
+    assert ann.client.post(f"{draft}/abandon", headers=HTML).status_code == 303
 
 
 def test_a_payment_is_bumped(ann: Person, live_chain: LiveChain) -> None:
@@ -77,6 +105,7 @@ def test_a_payment_of_everything_is_bumped(ann: Person, live_chain: LiveChain) -
 def test_a_payment_is_cancelled(ann: Person, live_chain: LiveChain) -> None:
     old = txid_of(send(ann, make_draft(ann, form(payee(live_chain), "1.1"))))
     assert "Back to you" in said(ann, old, way="cancel", rate="3")
+    require_proven(ann, old, "cancel")
     new = raise_fee(ann, old, "cancel", "3")
     found = pending(live_chain, new)
     assert found is not None
@@ -85,6 +114,9 @@ def test_a_payment_is_cancelled(ann: Person, live_chain: LiveChain) -> None:
     assert [output.script for output in found[0].outputs] == [
         script_of(ann.address(Branch.CHANGE, 1), ann.network)
     ]
+    again = pending(live_chain, raise_fee(ann, new, "bump", "30"))
+    assert again is not None
+    assert [output.script for output in again[0].outputs] == [found[0].outputs[0].script]
 
 
 def test_a_slow_payment_to_us_is_paid_for_by_a_child(ann: Person, live_chain: LiveChain) -> None:
@@ -93,6 +125,7 @@ def test_a_slow_payment_to_us_is_paid_for_by_a_child(ann: Person, live_chain: Li
     page = ann.client.get(ann.path(f"/tx/{hash_hex(parent.txid)}"), headers=HTML).text
     assert "CPFP" in page
     assert "Cancel it" not in page  # it is not ours to replace
+    require_proven(ann, parent.txid, "cpfp")
     assert "Rate of both together" in said(ann, parent.txid, way="cpfp", rate="40")
     child = pending(live_chain, raise_fee(ann, parent.txid, "cpfp", "40"))
     mother = pending(live_chain, parent.txid)

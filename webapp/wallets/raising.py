@@ -58,7 +58,8 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Raised:
     """The transaction that would do it. `package_rate` is what miners see of a child and all that
-    it pays for; rates per 1000 vbytes."""
+    it pays for; rates per 1000 vbytes. `form` names nobody where all comes back: then the browser's
+    worker takes nothing but change that it can prove."""
 
     way: Way
     coins: tuple[OwnedCoin, ...]
@@ -164,7 +165,7 @@ class Raiser:
             self._rules(),
             self.snapshot.network,
         )
-        return self._replacement(Way.CANCEL, found, self._to_myself(account))
+        return self._replacement(Way.CANCEL, found, SendForm(account=account.account.id))
 
     def _paid_for(self, package_rate: int) -> Raised:
         account = self._account(self.waiting.received)
@@ -187,7 +188,7 @@ class Raiser:
             package_rate=child.package_rate,
             evicted=0,
             adjustments=(),
-            form=self._to_myself(account),
+            form=SendForm(account=account.account.id),
         )
 
     def _replacement(self, way: Way, found: rules.Replacement, form: SendForm) -> Raised:
@@ -254,16 +255,10 @@ class Raiser:
         ]
         everything = next((place for place, row in enumerate(rows) if row.to == rest), None)
         return SendForm(
-            recipients=tuple(rows),
+            recipients=tuple(rows) or (TypedRecipient(),),
             everything=everything,
             account=self._account(self.waiting.spent).account.id,
             note=self.known.note if self.known else "",
-        )
-
-    def _to_myself(self, account: AccountState) -> SendForm:
-        address = self._address(TxOutput(0, account.change.next_script))
-        return SendForm(
-            recipients=(TypedRecipient(address),), everything=0, account=account.account.id
         )
 
     def _address(self, output: TxOutput) -> str:
