@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from webapp.preferences import preferences
 
 ONE_YEAR = 31_536_000
-PAGE_SECONDS = 300  # a settled page still names assets and tells where the index stands
+PAGE_SECONDS = 300  # in a proxy: a settled page still names assets, and where the index stands
 VARY = "Accept-Language, Cookie, HX-Request"
 
 
@@ -18,7 +18,7 @@ def cached(body: ResponseReturnValue, *key: object, settled: bool = False) -> Re
 
     `key` is everything that it depends on besides the reader's preferences, such as the chain's
     generation. `settled` is for what cannot change any more: raw data are not asked for again,
-    pages for some minutes.
+    pages are asked for, but a proxy may answer for some minutes.
     """
     response = make_response(body)
     parts = (current_app.config["BUILD"], preferences().key, request.headers.get("HX-Request"))
@@ -28,7 +28,7 @@ def cached(body: ResponseReturnValue, *key: object, settled: bool = False) -> Re
     if settled and response.mimetype != "text/html":
         control.public, control.max_age, control.immutable = True, ONE_YEAR, True
     elif settled and "HX-Request" not in request.headers:
-        control.public, control.max_age = True, PAGE_SECONDS
+        control.public, control.max_age, control.s_maxage = True, 0, PAGE_SECONDS
     else:
         control.no_cache = True
     response.make_conditional(request)

@@ -95,6 +95,7 @@ def show(reference: str) -> Response:
         block.summary.hash,
         first,
         None if settled or state is None else state.chain_generation,
+        settled=settled,
     )
 
 
