@@ -76,6 +76,11 @@ def fill_in(page: Page, first: str, second: str) -> None:
     look_on_a_phone(page)
 
 
+def unlock(page: Page) -> None:
+    page.fill("#unlock-password", PASSWORD)
+    page.locator("#unlock").get_by_role("button", name="Unlock").click()
+
+
 def look_on_a_phone(page: Page) -> None:
     """With the longest address there is, which is named in a remark as well."""
     at_desk = page.viewport_size
@@ -105,14 +110,19 @@ def test_two_are_paid_and_the_payment_is_bumped(
 
     first, second = payee(live_chain, 1), payee(live_chain, 2)
     fill_in(page, first, second)
+    page.reload()  # what was typed is still there; the keys are not
+    expect(page.locator("#to-0")).to_have_value(first)
+    expect(page.locator("#amount-1")).to_have_value("10000000")
+    expect(page.locator("#rate")).to_have_value("2.5")
+    expect(page.locator("#preview .flow-band")).to_have_count(5)
     page.get_by_role("button", name="Review").click()
+    unlock(page)
     dialog = page.get_by_role("dialog", name=CONFIRM)
     expect(dialog).to_contain_text(first)
     dialog.get_by_role("button", name="Back").click()
     page.reload()  # in the middle of it: the draft goes on, behind the password
     page.get_by_role("button", name="Review and sign").click()
-    page.fill("#unlock-password", PASSWORD)
-    page.locator("#unlock").get_by_role("button", name="Unlock").click()
+    unlock(page)
     expect(dialog).to_contain_text(first)
     expect(dialog).to_contain_text("0.25 BTC")
     expect(dialog).to_contain_text("(2.5 sat/vB)")

@@ -3,6 +3,7 @@ import htmx from "../htmx";
 import { parseDecimal, parseRate, writeDecimal, writeRate } from "./amounts";
 import { attempt, need, showFault } from "./forms";
 import { postForm, RefusedError } from "./http";
+import { forget, keep, recall, refill } from "./kept";
 import { visit } from "./navigation";
 import { onPage, pageWallet } from "./pages";
 import type { Recipient } from "./protocol";
@@ -41,6 +42,23 @@ class SendPage {
     this.form.addEventListener("change", (event) => void this.onChange(event.target as HTMLInputElement));
     need(root, "[data-scan]").addEventListener("click", () => void this.onScan());
     this.showRows();
+    if (!this.field("draft").value && !location.search) this.goOn();
+  }
+
+  private get key(): string {
+    return `send:${this.home}`;
+  }
+
+  /** After a reload: what had been typed before. */
+  private goOn(): void {
+    const entries = recall(this.key);
+    if (!entries) return;
+    const wanted = entries.filter(([name]) => name === "to").length;
+    while (this.rows.length < wanted) this.add();
+    refill(this.form, entries);
+    this.unit = this.field("unit").value;
+    this.showRows();
+    this.preview();
   }
 
   /** After htmx has brought another drawing. */
@@ -82,6 +100,7 @@ class SendPage {
   }
 
   private preview(): void {
+    this.remember();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => htmx.trigger(need(this.root, "#previewer"), "preview", {}), PAUSE_MILLISECONDS);
   }
@@ -106,6 +125,12 @@ class SendPage {
       need<HTMLInputElement>(this.form, "input[name=fee][value=rate]").checked = true;
     }
     if (input.id !== "pasted" && input.name !== "note") this.preview();
+    else this.remember();
+  }
+
+  /** An open draft is the server's to remember. */
+  private remember(): void {
+    if (!this.field("draft").value) keep(this.key, this.form);
   }
 
   private async onChange(input: HTMLInputElement): Promise<void> {
@@ -220,7 +245,7 @@ class SendPage {
 
   private async review(): Promise<void> {
     const typed = this.typed();
-    const url = await this.keep();
+    const url = await this.keepDraft();
     if (url === undefined) return;
     if (pageWallet()?.kind === "watch") return visit(url);
     history.replaceState(history.state, "", url); // a reload goes on with what was typed
@@ -228,10 +253,11 @@ class SendPage {
   }
 
   /** Keep what is typed as a draft, on the server; its address, or undefined if it cannot be made. */
-  private async keep(): Promise<string | undefined> {
+  private async keepDraft(): Promise<string | undefined> {
     try {
       const { url } = await postForm<{ url: string }>(`${this.home}/drafts`, new FormData(this.form));
       this.field("draft").value = url.split("/").at(-1) ?? "";
+      forget(this.key);
       return url;
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
