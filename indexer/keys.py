@@ -24,7 +24,8 @@ def script_hash(script: bytes) -> bytes:
 
 def script_key(script: bytes) -> int:
     """The first 8 bytes of the script's hash as a signed 64-bit integer."""
-    return script_hash_key(sha256(script).digest())
+    key: int = _int64(sha256(script).digest())[0]
+    return key
 
 
 def script_hash_key(script_hash: bytes) -> int:

@@ -53,12 +53,12 @@ _FIND_KEYS = """
 INSERT INTO busy_key
 SELECT script_key FROM output GROUP BY script_key HAVING count(*) > :most
 """
-# CROSS JOIN keeps SQLite from reading the outputs in another order, each from elsewhere.
+# CROSS JOIN and the plus keep SQLite from reading outputs in another order, each from elsewhere.
 _FIND_SCRIPTS = """
 INSERT INTO busy (script_id, script_key, script)
-SELECT min(output.output_id), output.script_key, output.script
+SELECT min(output.output_id), +output.script_key, output.script
 FROM output CROSS JOIN busy_key WHERE busy_key.script_key = output.script_key
-GROUP BY output.script_key, output.script HAVING count(*) > :most
+GROUP BY +output.script_key, output.script HAVING count(*) > :most
 """
 _FIND_MOVES = """
 INSERT INTO busy_move (output_id, script_id, value, tx_id, input_id, spender, is_coin)
