@@ -15,6 +15,7 @@ from wallet.seed import seed_of_words
 
 LONGEST_FORM = 1_000_000  # characters of what may be percent-encoded
 RUN = 3  # so many words in a row are no accident
+PRIVATE_KEY = re.compile("[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{107}")
 HARDENED_ACCOUNTS = ("44'", "49'", "84'", "86'")
 
 
@@ -79,15 +80,14 @@ class Secrets:
     def found_in(self, text: str) -> list[str]:
         """Where they stand, with what is around them; as written, or as in an address or form."""
         forms = {text, unquote_plus(text)} if len(text) < LONGEST_FORM else {text}
-        return [found for form in forms for found in self._found_as_written(form.lower())]
+        found = [each for form in forms for each in self._found_as_written(form.lower())]
+        return found + PRIVATE_KEY.findall(text)
 
     def _found_as_written(self, text: str) -> Iterator[str]:
         places = [text.find(each) for each in self.literal]
         for run in self.runs:
             if all(word in text for word in run):
                 places += [match.start() for match in re.finditer(r"[^a-z]{1,9}".join(run), text)]
-        if "prv" in text:
-            places += [match.start() for match in re.finditer(r"[a-z]prv[1-9a-z]{50}", text)]
         for place in places:
             if place >= 0:
                 yield text[max(0, place - 60) : place + 80]

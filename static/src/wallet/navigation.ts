@@ -36,6 +36,9 @@ interface SwapTask {
 
 type HtmxEvent = CustomEvent<{ ctx: HtmxContext; tasks?: SwapTask[]; error?: unknown }>;
 
+/** Where the focus was when the journey began. */
+let from: Element | null = null;
+
 /** How far each entry of this document's history was scrolled. */
 const scrolled = new Map<number, number>();
 let entry = 0;
@@ -57,6 +60,7 @@ export function refresh(): void {
 
 async function travel(url: URL, wanted: Journey): Promise<void> {
   journey = wanted;
+  from = document.activeElement;
   const slow = setTimeout(() => document.documentElement.toggleAttribute("data-travelling", true), SLOW_MILLISECONDS);
   try {
     await htmx.ajax(wanted.method, url.pathname + url.search, {
@@ -108,16 +112,21 @@ function beforeSwap({ detail: { ctx, tasks } }: HtmxEvent): void {
 }
 
 function afterSwap(): void {
-  const main = document.getElementById("main");
-  main?.focus({ preventScroll: true });
+  const here = document.activeElement;
+  const isTypingElsewhere = here !== from && here instanceof HTMLInputElement; // in the search box
+  if (!isTypingElsewhere) arrive();
   const target = journey?.hash ? document.getElementById(decodeURIComponent(journey.hash.slice(1))) : null;
   const back = journey?.entry === undefined ? undefined : scrolled.get(journey.entry);
   if (target && back === undefined) target.scrollIntoView();
   else window.scrollTo({ top: back ?? 0, behavior: "instant" });
+  announce(document.title);
+}
+
+function arrive(): void {
+  document.getElementById("main")?.focus({ preventScroll: true });
   const search = document.querySelector<HTMLInputElement>("#search-input");
   if (search) search.value = new URL(location.href).searchParams.get("q") ?? "";
   document.getElementById("search-suggestions")?.replaceChildren();
-  announce(document.title);
 }
 
 function onLink(event: MouseEvent): void {
