@@ -5,6 +5,8 @@ import zlib
 from base64 import b32encode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wallet.bbqr import PSBT, BbqrError, join, split
 
@@ -46,6 +48,20 @@ def test_the_other_encodings() -> None:
 def test_what_does_not_fit_is_refused(frames: list[str], problem: str) -> None:
     with pytest.raises(BbqrError, match=problem):
         join(frames)
+
+
+FRAME_LIKE = st.builds(
+    "B${}P{}{}".format, st.sampled_from("2HZ"), st.text("0123ZÄ"), st.text("A27F=")
+)
+
+
+@given(st.lists(st.text(max_size=60) | FRAME_LIKE, max_size=4))
+def test_any_texts_make_a_file_or_the_typed_error(frames: list[str]) -> None:
+    try:
+        data = join(frames)
+    except BbqrError:
+        return
+    assert isinstance(data, bytes)
 
 
 def test_a_bomb_is_not_unpacked() -> None:

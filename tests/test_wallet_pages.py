@@ -157,7 +157,7 @@ def test_verifying(demo_site: Site) -> None:
         assert signature in wrong  # nothing typed is lost
         assert "The signature is wrong" in verify(client, person.address(), "Two\nlines", "AAAA")
     page = verify(client, "nowhere", "x", "AAAA", status=400)
-    assert re.search('id="address-error" role="alert">This is no address here', page)
+    assert re.search('id="address-error" role="alert">The address has a wrong checksum', page)
     assert "This is missing." in verify(client, person.address(), "x", "", status=400)
 
 

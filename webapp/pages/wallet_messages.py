@@ -10,6 +10,7 @@ from indexer.chain.address import AddressError, script_of
 from wallet.descriptor_keys import write_path
 from wallet.message import MAX_MESSAGE, Problem, Verdict, Verification, verify_message
 from webapp.accounts.context import accounts, login_required, owned_wallet
+from webapp.address_words import address_words
 from webapp.context import network
 from webapp.limits import costly
 from webapp.wallets.opening import open_wallet
@@ -52,7 +53,7 @@ def place(wallet_id: int) -> ResponseReturnValue:
     try:
         found = snapshot.owned.find(script_of(address, network()))
     except AddressError as error:
-        return _refused(_("This is no address here: %(error)s.", error=str(error)))
+        return _refused(address_words(error))
     state = None if found is None else snapshot.account(found.account_id)
     if found is None or state is None or state.account.purpose is None:
         return _refused(_("This address is not of this wallet."))
@@ -92,7 +93,7 @@ def verify() -> ResponseReturnValue:
         try:
             result = verify_message(**typed, network=network())
         except AddressError as error:
-            errors["address"] = _("This is no address here: %(error)s.", error=str(error))
+            errors["address"] = address_words(error)
     reason = "" if result is None else _reason(result)
     form = VerifyForm(**typed, errors=errors, result=result, reason=reason)
     return render_template("wallets/verify.html", form=form), 400 if errors else 200

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from indexer.chain.encoding import hash_from_hex, hash_hex
 from indexer.chain.network import Network
 from wallet.labels import MAX_LABEL, LabelRecord, LabelType, read_labels
 from webapp.accounts.schema import frozen_coin, label, wallet
+from webapp.formatting import number
 from webapp.wallets.store import lock_row
 
 MOST_LABELS = 100_000  # of one wallet
@@ -41,7 +43,7 @@ def labels_for(connection: Connection, wallet_id: int, refs: Iterable[Key]) -> d
         part = wanted[start : start + REFS_AT_ONCE]
         rows = connection.execute(
             select(label.c.type, label.c.ref, label.c.label).where(
-                label.c.wallet_id == wallet_id, label.c.ref.in_({ref for _, ref in part})
+                label.c.wallet_id == wallet_id, label.c.ref.in_({ref for _kind, ref in part})
             )
         )
         found |= {(LabelType(kind), ref): text for kind, ref, text in rows}
@@ -81,7 +83,13 @@ def checked_record(kind: str, ref: str, text: str, network: Network) -> LabelRec
     """One label as BIP329 has it. Raises LabelError."""
     text = " ".join(text.split())  # one line, as files of labels have it
     if len(text) > MAX_LABEL:
-        raise LabelError(f"A label may have {MAX_LABEL} characters, this has {len(text)}.")
+        raise LabelError(
+            _(
+                "At most %(count)s characters; these are %(found)s.",
+                count=MAX_LABEL,
+                found=len(text),
+            )
+        )
     line = json.dumps({"type": kind, "ref": ref, "label": text}).encode()
     found = read_labels(line, network)
     if not found.records:
@@ -157,7 +165,7 @@ def _write(
     for each in records:
         key = (each.type, each.ref)
         wanted[key] = each.label or "", each.origin or before.get(key, ("", None))[1]
-    gone = [key for key, (text, _) in wanted.items() if not text and key in before]
+    gone = [key for key, (text, _origin) in wanted.items() if not text and key in before]
     new = {key: value for key, value in wanted.items() if value[0] and key not in before}
     other = {
         key: value
@@ -165,7 +173,9 @@ def _write(
         if value[0] and key in before and value != before[key]
     }
     if len(before) + len(new) - len(gone) > MOST_LABELS:
-        raise LabelError(f"A wallet can have {MOST_LABELS:,} labels; these would be more.")
+        raise LabelError(
+            _("A wallet can have %(count)s labels; these would be more.", count=number(MOST_LABELS))
+        )
     if new:
         connection.execute(insert(label), [_row(wallet_id, key, new[key]) for key in new])
     for key, (text, origin) in other.items():
