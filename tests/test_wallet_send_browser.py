@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, StorageState, expect
+from playwright.sync_api import Locator, Page, StorageState, expect
 
 from indexer.chain.address import address_of, script_of
 from indexer.chain.encoding import hash_from_hex
@@ -24,6 +24,7 @@ WORDS = "abandon " * 11 + "about"
 PASSWORD = "correct horse battery"
 COIN = 100_000_000
 P2WSH = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry"
+MOST_STOPS = 80  # of the Tab key on one page
 CONFIRM = "Is this what you want to pay?"
 
 
@@ -168,9 +169,24 @@ def pay_a_fee_that_is_too_high(page: Page, to: str) -> None:
     expect(dialog).to_be_hidden()
 
 
+def reach(page: Page, target: Locator) -> None:
+    """By the Tab key alone."""
+    for _stop in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{target} cannot be reached by keyboard")
+
+
+def press(page: Page, target: Locator) -> None:
+    reach(page, target)
+    page.keyboard.press("Enter")
+
+
 def test_the_same_on_litecoin_through_a_real_daemon(
     litecoind: Daemon, litecoin_site: Site, open_page: Opener
 ) -> None:
+    """By keyboard alone, once the wallet is there."""
     to = litecoind.address(kind="bech32")
     somebody = settle(litecoin_site, "Somebody")
     with followed(litecoin_site):
@@ -180,18 +196,24 @@ def test_the_same_on_litecoin_through_a_real_daemon(
         restore(page)
         litecoind.send(address_on(litecoind.network, 0), 1.5)
         litecoind.mine()
-        page.get_by_role("link", name="Send", exact=True).click()
-        page.fill("#to-0", to)
-        page.fill("#amount-0", "0.75")
-        page.get_by_label("Note", exact=True).fill("Firewood")
+        press(page, page.get_by_role("link", name="Send", exact=True))
+        page.locator("#send-form").wait_for()
+        reach(page, page.locator("#to-0"))
+        page.keyboard.type(to)
+        reach(page, page.locator("#amount-0"))
+        page.keyboard.type("0.75")
+        reach(page, page.get_by_label("Normal"))
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_label("Slow")).to_be_checked()
+        reach(page, page.get_by_label("Note", exact=True))
+        page.keyboard.type("Firewood")
         # The coin may need a moment to arrive: the drawing follows what is typed.
-        page.get_by_label("Slow").check()
         expect(page.locator("#preview .flow-band")).to_have_count(4)
-        page.get_by_role("button", name="Review").click()
+        press(page, page.get_by_role("button", name="Review"))
         dialog = page.get_by_role("dialog", name=CONFIRM)
         expect(dialog).to_contain_text(to)
         expect(dialog).to_contain_text("0.75 LTC")
-        dialog.get_by_role("button", name="Sign and send").click()
+        press(page, dialog.get_by_role("button", name="Sign and send"))
         expect(page.get_by_text("Waiting for a block")).to_be_visible()
         assert page.url.rsplit("/", 1)[1] in litecoind.rpc("getrawmempool")
         expect(page.get_by_text("Firewood")).to_be_visible()
