@@ -44,8 +44,7 @@ class World:
         self.contexts.append(context)
         self.capture.watch(context)
         page = context.new_page()
-        # What was sent this moment is not in the index yet: its page says so, until it is.
-        watcher = Watcher(self.site.origin, expected=["status of 404"])
+        watcher = Watcher(self.site.origin)
         watcher.watch(page)
         self.watchers.append(watcher)
         return WalletUser(page, self.site.origin)
@@ -176,7 +175,7 @@ def _send(world: World, person: WalletUser, look: Callable[[str], None]) -> str:
 
 
 def _sent(world: World, page: Page) -> str:
-    page.wait_for_url("**/tx/*", timeout=PATIENCE, wait_until="commit")
+    expect(page.get_by_text("On its way")).to_be_visible(timeout=PATIENCE)  # not in the index yet
     world.site.step()
     expect(page.get_by_text("Waiting for a block")).to_be_visible(timeout=PATIENCE)
     return urlsplit(page.url).path.rpartition("/")[2]

@@ -85,8 +85,14 @@ class TransactionView:
 @login_required
 def show(wallet_id: int, txid: str) -> ResponseReturnValue:
     snapshot = open_wallet(wallet_id)
+    wanted = _txid(txid)
     watch(f"tx:{txid}", "tip", wallet_topic(wallet_id))
-    return render_template("wallets/transaction.html", view=_view(snapshot, _txid(txid)))
+    view = _view(snapshot, wanted)
+    if view is None and not _was_sent(snapshot, wanted):
+        abort(404, _("No transaction with this txid is in the chain or in the mempool."))
+    if view is None:
+        return render_template("wallets/sent.html", snapshot=snapshot, txid=txid)
+    return render_template("wallets/transaction.html", view=view)
 
 
 @blueprint.post("/wallets/<int:wallet_id>/tx/<txid>/raise/preview")
@@ -122,10 +128,11 @@ def raise_fee(wallet_id: int, txid: str) -> ResponseReturnValue:
     return redirect(f"{request.script_root}/wallets/{wallet_id}/drafts/{number}", code=303)
 
 
-def _view(snapshot: Snapshot, txid: bytes) -> TransactionView:
+def _view(snapshot: Snapshot, txid: bytes) -> TransactionView | None:
+    """None where neither chain nor mempool has it."""
     page = transaction_page(connection(), raw(), required_pulse(), txid)
     if page is None:
-        abort(404, _unknown_words(snapshot, txid))
+        return None
     inputs = tuple(
         _part(snapshot, each.spent.vin, each.address, each.spent.value, each.spent.script)
         for each in page.inputs
@@ -150,12 +157,10 @@ def _view(snapshot: Snapshot, txid: bytes) -> TransactionView:
     )
 
 
-def _unknown_words(snapshot: Snapshot, txid: bytes) -> str:
+def _was_sent(snapshot: Snapshot, txid: bytes) -> bool:
+    """From here, so recently perhaps that the index has not seen it yet."""
     with accounts().read() as reading:
-        sent = drafts.sent_as(reading, snapshot.wallet.id, txid)
-    if sent is not None:
-        return str(_("It was sent. This page shows it as soon as the index has seen it."))
-    return str(_("No transaction with this txid is in the chain or in the mempool."))
+        return drafts.sent_as(reading, snapshot.wallet.id, txid) is not None
 
 
 def _part(
