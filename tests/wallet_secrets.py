@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,9 +72,10 @@ class Secrets:
         nodes = [master] + [
             master.DerivePath(f"{purpose}/{network.coin_type}'/0'") for purpose in HARDENED_ACCOUNTS
         ]
-        keys = [node.PrivateKey().Raw().ToHex() for node in nodes]
-        written = [str(node.PrivateKey().ToExtended()) for node in nodes]
-        literal = [each.lower() for each in (seed.hex(), password, *keys, *written)]
+        written = [password, *(str(node.PrivateKey().ToExtended()) for node in nodes)]
+        for raw in (seed, *(node.PrivateKey().Raw().ToBytes() for node in nodes)):
+            written += [raw.hex(), b64encode(raw).decode().rstrip("="), _readable(raw)]
+        literal = [each.lower() for each in written]
         runs = [tuple(words[start : start + RUN]) for start in range(len(words) - RUN + 1)]
         return cls(tuple(literal), tuple(runs))
 
