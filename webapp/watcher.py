@@ -65,6 +65,11 @@ class Subscription:
         """With the hub's lock held."""
         self._pending |= self.topics.intersection(topics)
 
+    @property
+    def has_news(self) -> bool:
+        """With the hub's lock held."""
+        return bool(self._pending)
+
     def wait(self, timeout: float) -> tuple[frozenset[str], Moment] | None:
         """The topics that moved, none after `timeout` seconds; None once it is closed."""
         with self._hub.changed:
@@ -200,7 +205,9 @@ class LiveHub:
             self.moment, self._looks = moment, looks
             for reader in self._readers:
                 reader.add(moved | altered | reader.take_seen(looks.keys()))
-            self.changed.notify_all()
+            # Waking a hundred threads twice a second for nothing would be most of our idle work.
+            if any(reader.has_news for reader in self._readers):
+                self.changed.notify_all()
         return LOADING_POLL_SECONDS if loading else POLL_SECONDS
 
     def _without_haste(self, moment: Moment) -> Moment:
