@@ -14,6 +14,7 @@ Opener = Callable[..., Page]
 
 MINUTE = 60_000  # milliseconds
 ZOO = [*["zoo"] * 11, "wrong"]
+ABANDON = [*["abandon"] * 11, "about"]
 
 HIDE = """
 () => {
@@ -107,8 +108,38 @@ def test_other_tabs_and_leaving(person: WalletUser, wallet: KnownWallet, demo_si
     expect(page.locator("h1")).to_contain_text("zoo")
     person.expect_lock("unlocked")
     other.go("/account")
+    for each in (page, other.page):
+        each.evaluate("sessionStorage.setItem('send:/wallets/1', 'typed')")
     other.page.get_by_role("button", name="Sign out").first.click()
     other.page.wait_for_load_state()
+    person.expect_lock("locked")
+    for each in (page, other.page):
+        each.wait_for_function("sessionStorage.length === 0")  # the next person sees none of it
+
+
+def test_two_wallets(person: WalletUser, someone: Someone) -> None:
+    """Each has its own keys and password, and no other opens it; locked are both at once."""
+    page = person.page
+    second = make_known(someone, ABANDON)
+    page.get_by_role("link", name="Wallets", exact=True).first.click()
+    page.get_by_role("link", name="Add a wallet").click()
+    page.get_by_role("link", name="Restore").first.click()
+    person.type_words(second.words)
+    page.get_by_role("button", name="Check the words").click()
+    person.choose_password("Continue", "another good password")
+    person.expect_wallet()
+    person.expect_lock("unlocked")
+    page.get_by_role("link", name="Wallets", exact=True).first.click()
+    page.get_by_role("link", name="zoo's wallet").click()
+    person.expect_lock("unlocked")  # by keys that were there before
+    person.lock()
+    page.get_by_role("button", name="Unlock", exact=True).first.click()
+    person.give_password("another good password")
+    expect(page.locator("#unlock-error")).to_contain_text("not the password", timeout=PATIENCE)
+    person.give_password()
+    person.expect_lock("unlocked")
+    page.get_by_role("link", name="Wallets", exact=True).first.click()
+    page.get_by_role("link", name="abandon's wallet").click()
     person.expect_lock("locked")
 
 
