@@ -52,6 +52,7 @@ bench: $(VENV)/dev-installed $(ASSETS) ## Measure the index against its ceilings
 	$(BIN)/python -m bench.address --long 100000
 	$(BIN)/python -m bench.wallet
 	$(BIN)/python -m bench.wallet_pages
+	$(BIN)/python -m bench.idle
 
 bench-full: $(VENV)/dev-installed ## Measure the index at 1 and 10 million transactions on both databases: hours, 30 GB of disk
 	$(BIN)/python -m bench.index --blocks 400 --transactions 2500 --runs 3
@@ -63,6 +64,7 @@ bench-full: $(VENV)/dev-installed ## Measure the index at 1 and 10 million trans
 		$(BIN)/python -m bench.reorg --database $$database && \
 		$(BIN)/python -m bench.address --database $$database || exit; \
 	done
+	$(BIN)/python -m bench.partition
 
 assets: $(ASSETS) ## Build the browser's code and styles
 

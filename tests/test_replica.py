@@ -12,21 +12,24 @@ import pytest
 import urllib3
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
 
 from indexer import replica as replica_module
 from indexer.chain.encoding import hash_hex, parse_transaction
 from indexer.database import Database
+from indexer.queries.pulse import read_pulse
 from indexer.queries.transactions import is_pending
 from indexer.replica import ReadDatabase
 from indexer.sync.indexer import Indexer
 from tests.fixtures_replica import Standby
 from tests.fixtures_site import Served
+from tests.satchel_process import wait_until
 from tests.scripted_node import ScriptedNode, script_of, spend
-from webapp import broadcast
+from webapp import broadcast, context
 from webapp.accounts.database import open_accounts
 from webapp.app import create_app
 from webapp.commands import open_replica
-from webapp.config import ConfigError, Settings, load_settings
+from webapp.config import ConfigError, Settings, describe, load_settings
 
 READERS = 4
 PATIENCE = 30  # seconds
@@ -200,6 +203,49 @@ def test_a_replica_stopped_and_started_under_load(cluster: Cluster) -> None:
             reader.join(PATIENCE)
         served.close()
     assert set(statuses) == {200}, statuses
+
+
+def test_a_replica_that_fails_in_the_middle(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a page, and of an Electrum client's question: the primary answers."""
+    reads = ReadDatabase(cluster.primary, cluster.replica)
+    asked: list[bool] = []
+
+    def fail_once(connection: Connection) -> None:
+        asked.append(reads.is_replica(connection))
+        if asked[-1]:
+            cluster.standby.stop()
+
+    def question(connection: Connection) -> int:
+        fail_once(connection)
+        pulse = read_pulse(connection)
+        assert pulse is not None
+        return pulse.tip_height
+
+    assert reads.ask(question) == len(cluster.node.chain) - 1
+    assert asked == [True, False]
+    cluster.standby.start()
+    shown = cluster.app.view_functions["blocks.show_list"]
+
+    def show() -> Any:
+        fail_once(context.connection())
+        return shown()
+
+    monkeypatch.setitem(cluster.app.view_functions, "blocks.show_list", show)
+    wait_until(lambda: get_json(cluster.client, "/readyz")["replica"]["answers"])
+    asked.clear()
+    answer = cluster.client.get("/blocks")
+    assert (answer.status_code, asked) == (200, [True, False])
+    assert hash_hex(cluster.node.chain[-1].hash) in answer.text
+    cluster.standby.start()
+
+
+def test_the_password_of_a_replica_is_not_shown() -> None:
+    settings = Settings(
+        database_url="postgresql://one/x", read_database_url="postgresql://me:hunter2@two/x"
+    )
+    assert describe(settings)["read_database_url"] == "postgresql://me:***@two/x"
 
 
 def test_pages_without_their_primary(cluster: Cluster) -> None:
