@@ -16,7 +16,6 @@ from indexer.chain.encoding import Transaction, TxOutput, parse_transaction
 from indexer.database import Database
 from indexer.node.base import MempoolEntry
 from indexer.queries.pulse import read_pulse
-from indexer.queries.script_sets import confirmed_coins
 from tests.fixtures_scripted_index import Account as Truth
 from tests.fixtures_scripted_index import ScriptedIndex
 from tests.scripted_node import COIN, script_of, spend
@@ -160,6 +159,8 @@ def require_true(household: Household) -> Snapshot:
     balance = snapshot.balance
     assert balance.confirmed + balance.immature == sum(truth.coins.values())
     assert balance.pending == sum(each.delta for each in pending)
+    at_once = replace(household, keeper=Keeper()).open()
+    assert replace(at_once, owned=snapshot.owned) == snapshot
     owned = set(snapshot.owned.wanted.scripts)
     waiting = [parse_transaction(each.raw, snapshot.network) for each in pool(household).values()]
     made = {(each.txid, vout): out for each in waiting for vout, out in enumerate(each.outputs)}
@@ -242,9 +243,7 @@ def test_balances_by_account_and_maturity(household: Household) -> None:
         (entry,) = Reader(opener.index, snapshot, wanted).confirmed()
     assert (entry.received, entry.balance) == (900, 900)
     network = household.index.node.network
-    with household.opener() as opener:
-        coin = confirmed_coins(opener.index, snapshot.owned.wanted)[0]
-    coin = replace(coin, is_coinbase=True)
+    coin = next(iter(snapshot.settled.history.coins.values()))._replace(is_coinbase=True)
     for missing in (1, 0):
         tip = (coin.height or 0) + network.coinbase_maturity - 1 - missing
         assert owned_coin(coin, snapshot.owned, network, tip).blocks_to_maturity == missing

@@ -39,7 +39,8 @@ from indexer.schema import (
     tx,
     tx_of,
 )
-from indexer.unspent import is_coin
+
+FIRST = bindparam("first", type_=BigInteger)  # the id that is asked from on
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,55 +96,36 @@ def _paid(wanted: Wanted) -> ColumnElement[bool]:
     return and_(output.c.script_key == wanted.key, wanted.is_(output.c.script))
 
 
-def movements_query(wanted: Wanted) -> Select[Any]:
-    """(name, tx_id, received, sent) in the order of the chain."""
-    owned = (
-        select(wanted.name.label("name"), output.c.output_id, output.c.value)
-        .select_from(wanted.table)
-        .join(output, _paid(wanted))
-        .cte("owned")
-    )
-    parts = union_all(
-        select(
-            owned.c.name,
-            tx_of(owned.c.output_id).label("tx_id"),
-            owned.c.value.label("received"),
-            literal(0, BigInteger).label("sent"),
-        ),
-        select(
-            owned.c.name, tx_of(input_.c.input_id), literal(0, BigInteger), owned.c.value
-        ).join_from(owned, input_, input_.c.output_id == owned.c.output_id),
-    ).subquery("parts")
+def outputs_query(wanted: Wanted) -> Select[Any]:
+    """Confirmed outputs from FIRST on, in the order of the chain, each with the
+    tx_id that spends it or None."""
     return (
         select(
-            parts.c.name,
-            parts.c.tx_id,
-            func.sum(parts.c.received).label("received"),
-            func.sum(parts.c.sent).label("sent"),
-        )
-        .group_by(parts.c.tx_id, parts.c.name)
-        .order_by(parts.c.tx_id)
-    )
-
-
-def coins_query(wanted: Wanted) -> Select[Any]:
-    """Unspent confirmed outputs, oldest first."""
-    return (
-        select(
-            wanted.name.label("name"),
+            wanted.name,
+            output.c.output_id,
+            tx.c.tx_id,
             tx.c.txid,
-            (output.c.output_id - tx.c.tx_id).label("vout"),
             output.c.value,
             tx.c.height,
             block.c.time,
             tx.c.flags,
+            tx_of(input_.c.input_id).label("spent_in"),
         )
         .select_from(wanted.table)
-        .join(output, _paid(wanted))
+        .join(output, and_(_paid(wanted), output.c.output_id >= FIRST))
         .join(tx, tx.c.tx_id == tx_of(output.c.output_id))
         .join(block, block.c.height == tx.c.height)
-        .where(is_coin())
+        .outerjoin(input_, input_.c.output_id == output.c.output_id)
         .order_by(output.c.output_id)
+    )
+
+
+def spends_query(output_ids: FromClause) -> Select[Any]:
+    """Of `integers`, those that inputs from FIRST on spend, and their tx_ids."""
+    return select(output_ids.c.value, tx_of(input_.c.input_id)).join_from(
+        output_ids,
+        input_,
+        and_(input_.c.output_id == output_ids.c.value, input_.c.input_id >= FIRST),
     )
 
 

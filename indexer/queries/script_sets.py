@@ -1,31 +1,31 @@
 """What the chain and the mempool say of a set of scripts: a wallet's, thousands at a time.
 
-Each function sends the whole set with one statement, whatever its size, and compares whole
-scripts as well as their short keys, since two scripts may share a key. Of a script only its place
-in the set comes back.
+Each statement is sent the whole set, whatever its size, and compares whole scripts as well as
+their short keys, since two scripts may share a key. Of a script only its place in the set comes
+back.
 """
 
-import json
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from indexer.keys import TxFlag, script_key
 from indexer.queries.script_set_statements import (
     Wanted,
-    coins_query,
     integers,
-    movements_query,
+    outputs_query,
     pending_query,
     postgres_table,
+    spends_query,
     sqlite_table,
     used_query,
 )
 from indexer.schema import block, mempool_output, output, replacement, tx
+from indexer.unspent import is_unspendable
 
 
 class ScriptSet:
@@ -48,8 +48,8 @@ class ScriptSet:
     @cached_property
     def json(self) -> str:
         """{"the script in hexadecimal": its key}: a table of two columns for SQLite."""
-        names = (script.hex().upper() for script in self.scripts)
-        return json.dumps(dict(zip(names, self.keys, strict=True)))
+        pairs = zip(self.scripts, self.keys, strict=True)
+        return "{" + ",".join([f'"{script.hex()}":{key}' for script, key in pairs]).upper() + "}"
 
     @cached_property
     def places_by_name(self) -> dict[str, int]:
@@ -89,12 +89,12 @@ class PendingMovement:
         return -(-self.weight // 4)
 
 
-@dataclass(frozen=True, slots=True)
-class SetCoin:
-    """An unspent output of one of the scripts. `height` is None, and `time` when it was first seen,
-    while it is unconfirmed. `spent_by` is an unconfirmed transaction."""
+class SetCoin(NamedTuple):
+    """An unspent output of one of the scripts. `output_id` and `height` are None, and `time` when
+    it was first seen, while it is unconfirmed. `spent_by` is an unconfirmed transaction."""
 
     place: int
+    output_id: int | None
     txid: bytes
     vout: int
     value: int
@@ -106,6 +106,17 @@ class SetCoin:
     @property
     def outpoint(self) -> tuple[bytes, int]:
         return self.txid, self.vout
+
+
+@dataclass(frozen=True, slots=True)
+class SetHistory:
+    """What the chain says of a set of scripts up to a block. `coins` are by outpoint, oldest first,
+    and say nothing of the mempool."""
+
+    height: int = -1
+    block_hash: bytes = b""
+    movements: Movements = field(default_factory=Movements)
+    coins: dict[tuple[bytes, int], SetCoin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,32 +152,69 @@ class Replaced:
     raw: bytes
 
 
+def set_history(
+    connection: Connection, wanted: ScriptSet, height: int, block_hash: bytes, known: SetHistory
+) -> SetHistory:
+    """All that the chain says of the scripts up to its tip, which is that block. What is `known` of
+    the same scripts is carried on if its block is still in the chain."""
+    first = _follower(connection, known)
+    if first is None:
+        known, first = SetHistory(), 0
+    coins = dict(known.coins)
+    sums: dict[tuple[int, int], list[int]] = {}  # (tx_id, place): received, sent
+    for coin, spent_in in _spends(connection, known.coins.values(), first):
+        sums.setdefault((spent_in, coin.place), [0, 0])[1] += coin.value
+        del coins[coin.outpoint]
+    place_of, coinbase = _place_of(connection, wanted), int(TxFlag.COINBASE)
+    rows = _ask(connection, wanted, outputs_query, first=first)
+    for name, output_id, tx_id, txid, value, mined_at, time, flags, spent_in in rows:
+        place, vout = place_of(name), output_id - tx_id
+        sums.setdefault((tx_id, place), [0, 0])[0] += value
+        coins.pop((txid, vout), None)  # a coinbase could repeat an older one's txid: BIP30
+        if spent_in is not None:
+            sums.setdefault((spent_in, place), [0, 0])[1] += value
+        elif mined_at > 0 and not is_unspendable(wanted.scripts[place]):
+            coins[txid, vout] = SetCoin(
+                place, output_id, txid, vout, value, mined_at, time, bool(flags & coinbase)
+            )
+    return SetHistory(height, block_hash, _followed(known.movements, sums), coins)
+
+
 def movements(connection: Connection, wanted: ScriptSet) -> Movements:
     """Every confirmed transaction of the scripts, per transaction and script."""
-    found = Movements()
-    place_of = _place_of(connection, wanted)
-    for row in _ask(connection, wanted, movements_query):
-        found.places.append(place_of(row.name))
-        found.tx_ids.append(row.tx_id)
-        found.received.append(int(row.received))
-        found.sent.append(int(row.sent))
-    return found
+    return set_history(connection, wanted, -1, b"", SetHistory()).movements
 
 
-def confirmed_coins(connection: Connection, wanted: ScriptSet) -> tuple[SetCoin, ...]:
-    """The unspent confirmed outputs, oldest first; `spent_by` is left for `with_spenders`."""
-    place_of = _place_of(connection, wanted)
-    return tuple(
-        SetCoin(
-            place_of(row.name),
-            bytes(row.txid),
-            row.vout,
-            row.value,
-            row.height,
-            row.time,
-            bool(row.flags & TxFlag.COINBASE),
-        )
-        for row in _ask(connection, wanted, coins_query)
+def _follower(connection: Connection, known: SetHistory) -> int | None:
+    """The tx_id of the first transaction after what is known. None if nothing is, or if its block
+    is no longer in the chain."""
+    if known.height < 0:
+        return None
+    follower = select(block.c.next_tx_id).where(
+        block.c.height == known.height, block.c.hash == known.block_hash
+    )
+    return connection.execute(follower).scalar()
+
+
+def _spends(
+    connection: Connection, coins: Iterable[SetCoin], first: int
+) -> Iterator[tuple[SetCoin, int]]:
+    """Those of the coins that transactions from `first` on spend, and which ones do."""
+    by_id = {coin.output_id: coin for coin in coins if coin.output_id is not None}
+    if by_id:
+        ids = integers(connection, list(by_id))
+        for output_id, spent_in in connection.execute(spends_query(ids), {"first": first}):
+            yield by_id[output_id], spent_in
+
+
+def _followed(movements: Movements, sums: dict[tuple[int, int], list[int]]) -> Movements:
+    """With later ones, in their order."""
+    order = sorted(sums)
+    return Movements(
+        movements.places + array("q", [place for _, place in order]),
+        movements.tx_ids + array("q", [tx_id for tx_id, _ in order]),
+        movements.received + array("q", [sums[each][0] for each in order]),
+        movements.sent + array("q", [sums[each][1] for each in order]),
     )
 
 
@@ -192,7 +240,9 @@ def pending(connection: Connection, wanted: ScriptSet) -> PendingSet:
         received_sent = sums.setdefault((txid, place), [0, 0])
         if row.prev_txid is None:
             received_sent[0] += row.value
-            made.append(SetCoin(place, txid, row.vout, row.value, None, row.first_seen, False))
+            made.append(
+                SetCoin(place, None, txid, row.vout, row.value, None, row.first_seen, False)
+            )
         else:
             received_sent[1] += row.value
             spends[bytes(row.prev_txid), row.vout] = txid
@@ -210,18 +260,7 @@ def with_spenders(
 ) -> tuple[SetCoin, ...]:
     """The coins, those marked that the mempool spends."""
     return tuple(
-        coin
-        if coin.outpoint not in spends
-        else SetCoin(
-            coin.place,
-            coin.txid,
-            coin.vout,
-            coin.value,
-            coin.height,
-            coin.time,
-            coin.is_coinbase,
-            spends[coin.outpoint],
-        )
+        coin if coin.outpoint not in spends else coin._replace(spent_by=spends[coin.outpoint])
         for coin in coins
     )
 
@@ -329,13 +368,17 @@ def _replaced(row: Row[Any]) -> Replaced:
 
 
 def _ask(
-    connection: Connection, wanted: ScriptSet, build: Callable[[Wanted], Select[Any]]
-) -> Sequence[Row[Any]]:
+    connection: Connection,
+    wanted: ScriptSet,
+    build: Callable[[Wanted], Select[Any]],
+    **parameters: int,
+) -> Sequence[Any]:
     if not wanted:
         return ()
     if connection.dialect.name == "sqlite":
-        return connection.execute(build(sqlite_table()), {"scripts": wanted.json}).all()
-    values = {"keys": wanted.keys, "scripts": list(wanted.scripts)}
+        statement = build(sqlite_table())
+        return connection.execute(statement, {"scripts": wanted.json, **parameters}).all()
+    values = {"keys": wanted.keys, "scripts": list(wanted.scripts), **parameters}
     return connection.execute(build(postgres_table()), values).all()
 
 

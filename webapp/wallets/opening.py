@@ -19,10 +19,10 @@ from indexer.queries.pulse import Pulse, read_pulse
 from indexer.queries.script_sets import (
     Movements,
     PendingSet,
-    confirmed_coins,
+    SetHistory,
     confirmed_lines,
-    movements,
     pending,
+    set_history,
 )
 from wallet.keys import Branch
 from webapp.accounts.context import accounts as account_database
@@ -49,7 +49,7 @@ EXTENSION = "satchel-wallets"
 SCRIPTS_PER_REQUEST = 2000  # derived at most while one page is made
 CHART_POINTS = 300
 KEPT_ROWS = 3_000_000  # of scripts and movements, some 60 bytes each
-NOTHING_SETTLED = Settled(Movements(), make_ledger(Movements()), (), {}, frozenset(), ())
+NOTHING_SETTLED = Settled(SetHistory(), make_ledger(Movements()), (), {}, frozenset(), ())
 NOTHING_PENDING = PendingSet()
 
 
@@ -146,7 +146,7 @@ class Opener:
         moved = kept.chain_generation != pulse.chain_generation
         if moved:
             kept = replace(
-                kept, chain_generation=pulse.chain_generation, settled=self._settled(kept.owned)
+                kept, chain_generation=pulse.chain_generation, settled=self._settled(kept)
             )
         if moved or kept.mempool_generation != pulse.mempool_generation:
             kept = replace(
@@ -156,21 +156,23 @@ class Opener:
             )
         return kept
 
-    def _settled(self, owned: OwnedScripts) -> Settled:
-        moved = movements(self.index, owned.wanted)
-        ledger = make_ledger(moved)
+    def _settled(self, kept: Kept) -> Settled:
+        owned, pulse = kept.owned, self.pulse
+        told = set_history(
+            self.index, owned.wanted, pulse.tip_height, pulse.tip_hash, kept.settled.history
+        )
+        ledger = make_ledger(told.movements)
         rows = ledger.sample(CHART_POINTS)
         lines = confirmed_lines(self.index, [ledger.tx_ids[row] for row in rows])
         coins = tuple(
-            owned_coin(coin, owned, self.network, self.pulse.tip_height)
-            for coin in confirmed_coins(self.index, owned.wanted)
+            owned_coin(coin, owned, self.network, pulse.tip_height) for coin in told.coins.values()
         )
         return Settled(
-            movements=moved,
+            history=told,
             ledger=ledger,
             coins=coins,
             balances=settled_balances(coins),
-            used=frozenset(moved.places),
+            used=frozenset(told.movements.places),
             chart=tuple(
                 ChartPoint(lines[ledger.tx_ids[row]].time, ledger.balances[row]) for row in rows
             ),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -15,8 +16,7 @@ from webapp.accounts.schema import account, account_script
 Shape = tuple[tuple[int, int, int], ...]  # (account, branch, scripts derived)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a script of the wallet comes from."""
 
     account_id: int

@@ -2,10 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from indexer.chain.network import Network
-from indexer.queries.script_sets import Movements, PendingMovement, PendingSet, SetCoin
+from indexer.queries.script_sets import (
+    Movements,
+    PendingMovement,
+    PendingSet,
+    SetCoin,
+    SetHistory,
+)
 from wallet.keys import Branch
 from webapp.wallets.ledger import Ledger
 from webapp.wallets.owned import OwnedScripts, Place, Run
@@ -26,8 +33,7 @@ class Balance:
         return self.confirmed + self.pending + self.immature
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedCoin:
+class OwnedCoin(NamedTuple):
     """An unspent output of the wallet. `height` is None, and `time` when it was first seen, while
     it is unconfirmed. `blocks_to_maturity` is 0 for what may be spent. `spent_by` is an unconfirmed
     transaction."""
@@ -81,12 +87,16 @@ class Settled:
     """What only a block changes. `coins` say nothing of the mempool; `balances` are by account,
     `used` places in the wallet's set of scripts."""
 
-    movements: Movements
+    history: SetHistory
     ledger: Ledger
     coins: tuple[OwnedCoin, ...]
     balances: Mapping[int, Balance]
     used: frozenset[int]
     chart: tuple[ChartPoint, ...]  # oldest first, the last transaction among them
+
+    @property
+    def movements(self) -> Movements:
+        return self.history.movements
 
 
 @dataclass(frozen=True)
@@ -211,7 +221,7 @@ def marked(
     """The coins, with who spends them in the mempool."""
     for coin in coins:
         spender = spends.get(coin.outpoint)
-        yield coin if spender is None else replace(coin, spent_by=spender)
+        yield coin if spender is None else coin._replace(spent_by=spender)
 
 
 def settled_balances(coins: Iterable[OwnedCoin]) -> dict[int, Balance]:
