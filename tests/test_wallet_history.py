@@ -247,6 +247,21 @@ def test_labels_leave_and_come_back(visit: Visit, demo_site: Site) -> None:
     assert "1 coin was released" in send(again.replace("false", "true").encode())
 
 
+def test_a_file_may_not_fill_the_server(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither with labels nor with coins to freeze; then nothing of it is taken over."""
+    monkeypatch.setattr("webapp.wallets.labels.MOST_LABELS", 3)
+    txids = [f"{number:064x}" for number in range(4)]
+    labels = [{"type": "tx", "ref": txid, "label": "x"} for txid in txids]
+    coins = [{"type": "output", "ref": f"{txid}:0", "spendable": False} for txid in txids]
+    for records in (labels, [*labels[:1], *coins]):
+        data = "\n".join(map(json.dumps, records)).encode()
+        file = {"file": (io.BytesIO(data), "labels.jsonl")}
+        sent = visit.client.post(f"{visit.url}/labels/import", data=file, headers=SAME_SITE)
+        assert sent.status_code == 400
+        assert "A wallet can have 3 labels" in sent.text
+        assert visit.get("/labels.jsonl") == ""
+
+
 def test_accounts_are_told_apart(demo_site: Site) -> None:
     """Two of the demo's members as one wallet: what one pays the other moves nothing out of it."""
     client = guest(demo_site)

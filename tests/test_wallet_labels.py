@@ -93,6 +93,12 @@ def test_a_line_that_cannot_be_read_is_told_and_the_rest_is_read(line: str, said
     assert said in found.problems[0].message
 
 
+@pytest.mark.parametrize(("vout", "read"), [(2**31 - 1, 1), (2**31, 0), (9_999_999_999, 0)])
+def test_outputs_are_numbered_as_a_database_can(vout: int, read: int) -> None:
+    line = json.dumps({"type": "output", "ref": f"{TXID}:{vout}", "spendable": False})
+    assert len(read_labels(line.encode(), MAIN).records) == read
+
+
 def test_long_labels_are_cut_and_that_is_told() -> None:
     line = json.dumps({"type": "tx", "ref": TXID, "label": "é" * 300})
     found = read_labels(line.encode(), MAIN)

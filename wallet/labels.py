@@ -17,6 +17,7 @@ MAX_LABEL = 255  # characters, as the BIP suggests; longer ones are cut
 _MAX_LINE = 16_000
 _MAX_ORIGIN = 1_000
 _MOST_PROBLEMS = 50
+_MOST_OUTPUTS = 2**31 - 1  # of a transaction: none fits into a block that has as many
 
 _TXID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OUTPOINT = re.compile(r"[0-9a-f]{64}:(0|[1-9][0-9]{0,9})", re.ASCII)
@@ -161,7 +162,8 @@ def _reference(kind: LabelType, ref: str, network: Network) -> str:
             return ref.strip()
     patterns = {LabelType.TX: _TXID, LabelType.PUBKEY: _PUBKEY}
     lower = ref.lower()
-    if not patterns.get(kind, _OUTPOINT).fullmatch(lower):
+    is_one = patterns.get(kind, _OUTPOINT).fullmatch(lower)
+    if not is_one or int(lower.partition(":")[2] or 0) > _MOST_OUTPUTS:
         raise _LineError(f"ref is not what a label of type {kind.value} refers to")
     return lower
 

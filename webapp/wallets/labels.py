@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from indexer.chain.encoding import hash_from_hex, hash_hex
 from indexer.chain.network import Network
@@ -14,7 +14,7 @@ from webapp.accounts.schema import frozen_coin, label, wallet
 from webapp.formatting import number
 from webapp.wallets.store import lock_row
 
-MOST_LABELS = 100_000  # of one wallet
+MOST_LABELS = 100_000  # of one wallet, and as many frozen coins
 REFS_AT_ONCE = 500
 
 Key = tuple[LabelType, str]
@@ -112,29 +112,44 @@ def import_labels(
     lock_row(connection, wallet, wallet_id)
     before = _current(connection, wallet_id)
     added, changed, same = _write(connection, wallet_id, before, named)
-    frozen = released = 0
-    for record in records:
-        if record.spendable is not None:
-            did = freeze(connection, wallet_id, record.ref, frozen=not record.spendable)
-            frozen += did and not record.spendable
-            released += did and record.spendable
+    frozen, released = _freeze_all(connection, wallet_id, records)
     return ImportReport(added, changed, same, frozen, released)
 
 
 def freeze(connection: Connection, wallet_id: int, outpoint: str, *, frozen: bool) -> bool:
     """Freeze the coin txid:vout, or release it; False where it was so already."""
     lock_row(connection, wallet, wallet_id)
-    txid, _colon, vout = outpoint.partition(":")
-    values = {"wallet_id": wallet_id, "txid": hash_from_hex(txid), "vout": int(vout)}
-    is_it = [frozen_coin.c[name] == value for name, value in values.items()]
-    present = connection.scalar(select(func.count()).select_from(frozen_coin).where(*is_it))
-    if bool(present) == frozen:
-        return False
-    if frozen:
-        connection.execute(insert(frozen_coin).values(values))
-    else:
-        connection.execute(delete(frozen_coin).where(*is_it))
-    return True
+    record = LabelRecord(LabelType.OUTPUT, outpoint, None, spendable=not frozen)
+    return any(_freeze_all(connection, wallet_id, [record]))
+
+
+def _freeze_all(
+    connection: Connection, wallet_id: int, records: Sequence[LabelRecord]
+) -> tuple[int, int]:
+    """How many coins were frozen, and how many released."""
+    before = frozen_coins(connection, wallet_id)
+    wanted: dict[tuple[bytes, int], bool] = {}
+    for record in records:
+        if record.spendable is not None:
+            txid, _colon, vout = record.ref.partition(":")
+            wanted[hash_from_hex(txid), int(vout)] = not record.spendable
+    new = [coin for coin, frozen in wanted.items() if frozen and coin not in before]
+    gone = [coin for coin, frozen in wanted.items() if not frozen and coin in before]
+    if len(before) + len(new) - len(gone) > MOST_LABELS:
+        raise _too_many()
+    if new:
+        rows = [{"wallet_id": wallet_id, "txid": txid, "vout": vout} for txid, vout in new]
+        connection.execute(insert(frozen_coin), rows)
+    for coin in gone:
+        is_it = (frozen_coin.c.txid == coin[0], frozen_coin.c.vout == coin[1])
+        connection.execute(delete(frozen_coin).where(frozen_coin.c.wallet_id == wallet_id, *is_it))
+    return len(new), len(gone)
+
+
+def _too_many() -> LabelError:
+    return LabelError(
+        _("A wallet can have %(count)s labels; these would be more.", count=number(MOST_LABELS))
+    )
 
 
 def frozen_coins(connection: Connection, wallet_id: int) -> frozenset[tuple[bytes, int]]:
@@ -173,9 +188,7 @@ def _write(
         if value[0] and key in before and value != before[key]
     }
     if len(before) + len(new) - len(gone) > MOST_LABELS:
-        raise LabelError(
-            _("A wallet can have %(count)s labels; these would be more.", count=number(MOST_LABELS))
-        )
+        raise _too_many()
     if new:
         connection.execute(insert(label), [_row(wallet_id, key, new[key]) for key in new])
     for key, (text, origin) in other.items():
