@@ -304,6 +304,18 @@ def confirmed_lines(connection: Connection, tx_ids: Sequence[int]) -> dict[int, 
     }
 
 
+def block_times(connection: Connection, tx_ids: Sequence[int]) -> dict[int, int]:
+    """tx_id -> when its block was made, as the header says."""
+    ids = integers(connection, tx_ids)
+    rows = connection.execute(
+        select(tx.c.tx_id, block.c.time)
+        .select_from(ids)
+        .join(tx, tx.c.tx_id == ids.c.value)
+        .join(block, block.c.height == tx.c.height)
+    )
+    return {row.tx_id: row.time for row in rows}
+
+
 def parties(
     connection: Connection, tx_ids: Sequence[int], txids: Sequence[bytes], most: int
 ) -> dict[int | bytes, tuple[Party, ...]]:

@@ -7,7 +7,7 @@ with thousands of used addresses then opens like one with a few.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from flask import Flask, current_app
@@ -20,7 +20,7 @@ from indexer.queries.script_sets import (
     Movements,
     PendingSet,
     SetHistory,
-    confirmed_lines,
+    block_times,
     pending,
     set_history,
 )
@@ -34,6 +34,7 @@ from webapp.wallets.scan import extend
 from webapp.wallets.snapshot import (
     Balance,
     ChartPoint,
+    OwnedCoin,
     Settled,
     Snapshot,
     account_state,
@@ -135,7 +136,7 @@ class Opener:
             shape = shape_of(reading, wallet.id)
             kept = self.keeper.find(wallet.id)
             if kept is None or kept.shape != shape:
-                kept = Kept(shape, read_scripts(reading, wallet.id))
+                kept = Kept(shape, read_scripts(reading, shape))
         if not self.pulse.loading:
             kept = self._brought_up_to_date(kept)
         self.keeper.keep(wallet.id, kept)
@@ -163,10 +164,8 @@ class Opener:
         )
         ledger = make_ledger(told.movements)
         rows = ledger.sample(CHART_POINTS)
-        lines = confirmed_lines(self.index, [ledger.tx_ids[row] for row in rows])
-        coins = tuple(
-            owned_coin(coin, owned, self.network, pulse.tip_height) for coin in told.coins.values()
-        )
+        times = block_times(self.index, [ledger.tx_ids[row] for row in rows])
+        coins = tuple(self._owned_coins(told, kept))
         return Settled(
             history=told,
             ledger=ledger,
@@ -174,9 +173,19 @@ class Opener:
             balances=settled_balances(coins),
             used=frozenset(told.movements.places),
             chart=tuple(
-                ChartPoint(lines[ledger.tx_ids[row]].time, ledger.balances[row]) for row in rows
+                ChartPoint(times[ledger.tx_ids[row]], ledger.balances[row]) for row in rows
             ),
         )
+
+    def _owned_coins(self, told: SetHistory, kept: Kept) -> Iterator[OwnedCoin]:
+        """The very ones that are kept where neither the chain nor its height says otherwise."""
+        known = kept.settled.history.coins
+        ready = {each.outpoint: each for each in kept.settled.coins if not each.blocks_to_maturity}
+        for outpoint, coin in told.coins.items():
+            if outpoint in ready and known[outpoint] is coin:
+                yield ready[outpoint]
+            else:
+                yield owned_coin(coin, kept.owned, self.network, self.pulse.tip_height)
 
     def _snapshot(self, wallet: Wallet, accounts: Sequence[Account], kept: Kept) -> Snapshot:
         owned, settled, waiting = kept.owned, kept.settled, kept.pending

@@ -1,10 +1,8 @@
 """The scripts that a wallet has derived so far, and what each of them is to it."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -86,23 +84,16 @@ def shape_of(connection: Connection, wallet_id: int) -> Shape:
     return tuple((row[0], row[1], row[2]) for row in rows)
 
 
-def read_scripts(connection: Connection, wallet_id: int) -> OwnedScripts:
-    """All scripts of the wallet."""
-    rows = connection.execute(
-        select(account_script.c.account_id, account_script.c.branch, account_script.c.script)
-        .join(account, account.c.id == account_script.c.account_id)
-        .where(account.c.wallet_id == wallet_id)
-        .order_by(account_script.c.account_id, account_script.c.branch, account_script.c.position)
-    ).all()
-    return OwnedScripts(
-        ScriptSet(bytes(script) for _, _, script in rows),
-        tuple(_runs([(account_id, branch) for account_id, branch, _ in rows])),
+def read_scripts(connection: Connection, shape: Shape) -> OwnedScripts:
+    """All scripts of the wallet of that shape."""
+    scripts = account_script.c
+    runs: list[Run] = []
+    for account_id, branch, count in shape:
+        first = runs[-1].first + runs[-1].count if runs else 0
+        runs.append(Run(account_id, Branch(branch), first, count))
+    rows = connection.scalars(
+        select(scripts.script)
+        .where(scripts.account_id.in_({run.account_id for run in runs}))
+        .order_by(scripts.account_id, scripts.branch, scripts.position)
     )
-
-
-def _runs(owners: list[tuple[int, int]]) -> Iterator[Run]:
-    first = 0
-    for (account_id, branch), members in groupby(owners):
-        count = sum(1 for _ in members)
-        yield Run(account_id, Branch(branch), first, count)
-        first += count
+    return OwnedScripts(ScriptSet(map(bytes, rows)), tuple(runs))
