@@ -263,6 +263,16 @@ def test_the_same_pages_are_there_for_ann(neighbours: Neighbours) -> None:
             assert response.headers["Cache-Control"] == "no-store", each
 
 
+def test_numbers_beyond_any_are_of_nothing(neighbours: Neighbours) -> None:
+    """No database keeps such a number; asked for it, one says so by an error."""
+    large = {name: 10**30 for name in neighbours.values if name != "txid"} | {"txid": TXID}
+    for values in (large, neighbours.values | {"draft_id": 10**30}):
+        for each in private_requests(neighbours.app, values):
+            if str(10**30) in each.path:
+                response = neighbours.ann.open(each.path, method=each.method, headers=SAME_SITE)
+                assert response.status_code in {404, 405}, each
+
+
 def test_lists_show_ones_own_alone(neighbours: Neighbours) -> None:
     for each in private_requests(neighbours.app, neighbours.values):
         if each.method == "GET" and not re.search(r"/\d+(/|$|\.)", each.path):

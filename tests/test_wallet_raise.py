@@ -61,7 +61,9 @@ def require_proven(ann: Person, txid: bytes, way: str) -> None:
     assert (found.payments, len(found.change)) == ((), 1)
     assert "Back to you" in ann.client.get(ann.path("/send"), headers=HTML).text
     title = "Cancellation" if way == "cancel" else "Payment"
-    assert f">{title}</h2>" in ann.client.get(draft, headers=HTML).text
+    page = ann.client.get(draft, headers=HTML).text
+    assert f">{title}</h2>" in page
+    assert "Change it" not in page  # nothing of it was typed
     assert ann.client.post(f"{draft}/abandon", headers=HTML).status_code == 303
 
 

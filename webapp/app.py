@@ -72,6 +72,7 @@ from webapp.pages import (
     wallet_watch,
     wallets,
 )
+from webapp.parameters import RowNumber
 from webapp.wallets import opening
 from webapp.wallets.watching import WalletLooks
 from webapp.watcher import LiveHub
@@ -170,6 +171,7 @@ def create_app(
         static_folder=str(assets.resource_folder("static", "static/dist")),
         static_url_path="/static",
     )
+    app.url_map.converters["int"] = RowNumber
     network = settings.chain_network
     keeper = opening.Keeper()
     reads = ReadDatabase(database, replica)

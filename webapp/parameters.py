@@ -1,11 +1,19 @@
-"""Query parameters, checked: a wrong one is named with what was expected."""
+"""Parameters, checked: a wrong one is named with what was expected."""
 
 from datetime import UTC, date, datetime, timedelta
 
 from flask import abort, request
 from flask_babel import gettext as _
+from werkzeug.routing import IntegerConverter, Map
 
 MAX_INTEGER = 2**53 - 1
+
+
+class RowNumber(IntegerConverter):
+    """The number of a row in an address; larger than any database keeps it leads nowhere."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=MAX_INTEGER)
 
 
 def whole_number(name: str, *, default: int | None = None, least: int = 0) -> int | None:
