@@ -1,5 +1,6 @@
 """Sending: the form, with the transaction drawn while it is filled in."""
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -33,7 +34,7 @@ from webapp.wallets.send_view import Desk, Preview, SendView
 
 REFUSED: Final = 400
 LONGEST_NUMBER: Final = 15  # digits
-_REMOVE: Final = "remove-"
+_REMOVE: Final = re.compile(r"remove-([0-9]{1,4})", re.ASCII)
 
 blueprint = Blueprint("wallet_send", __name__)
 
@@ -65,8 +66,8 @@ def change(wallet_id: int) -> ResponseReturnValue:
     pasted, pasted_error = request.form.get("pasted", ""), ""
     if action == "add":
         form = replace(form, recipients=(*form.recipients, TypedRecipient()))
-    elif action.startswith(_REMOVE) and action.removeprefix(_REMOVE).isdecimal():
-        form = without_recipient(form, int(action.removeprefix(_REMOVE)))
+    elif removing := _REMOVE.fullmatch(action):
+        form = without_recipient(form, int(removing[1]))
     elif action == "paste":
         try:
             form = with_recipients(form, read_pasted(pasted, form.unit, network()))
