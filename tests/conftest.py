@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins: list[str] = [
     "tests.fixtures_browser",
@@ -21,6 +22,10 @@ pytest_plugins: list[str] = [
     "tests.fixtures_clients",
     "tests.fixtures_electrum",
 ]
+
+# No test depends on how fast the machine is.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"
 

@@ -11,8 +11,17 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = sorted((ROOT / "webapp/translations").glob("*/LC_MESSAGES/messages.po"))
-METHODS = [("webapp/**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2)}
+METHODS = [("webapp/**.py", "python"), ("wallet/**.py", "python"), ("templates/**.html", "jinja2")]
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "ngettext": (1, 2),
+    "said": None,
+    "DescriptorError": None,
+    "ExtendedKeyError": (2,),
+    "BbqrError": None,
+}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
 
 

@@ -102,6 +102,17 @@ def test_what_is_wrong_is_named_and_kept(
         assert key[:50] in answer.text
 
 
+def test_what_is_wrong_with_a_key_is_said_in_chinese_too(ann: Person) -> None:
+    form = {"name": "W", "key": f"wpkh({account_key(ann)}/1h/*)", "purpose": "84", "birthday": "0"}
+    headers = {**OWN, "Accept-Language": "zh-CN"}
+    answer = ann.client.post("/wallets/new/watch", data=form, headers=headers)
+    assert answer.status_code == 400
+    assert "公钥没有硬化的子密钥" in answer.text
+    form["key"] = f"wpkh({account_key(ann)}/<0;1>/*)#123"
+    answer = ann.client.post("/wallets/new/watch", data=form, headers=headers)
+    assert "有 8 个字符，这里是 3 个" in answer.text
+
+
 @pytest.mark.parametrize("secret", ["private", "words"])
 def test_a_secret_is_not_repeated(ann: Person, secret: str) -> None:
     text = {

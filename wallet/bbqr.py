@@ -6,6 +6,8 @@ from base64 import b16decode, b32decode, b32encode
 from collections.abc import Iterable
 from typing import Final
 
+from wallet.sentence import said
+
 PSBT: Final = "P"
 TRANSACTION: Final = "T"
 
@@ -30,7 +32,7 @@ def split(data: bytes, kind: str, most: int = 640) -> list[str]:
     room = (most - _HEADER) // _CHUNK * _CHUNK
     parts = max(1, -(-len(text) // room))
     if parts > _MOST_PARTS:
-        raise BbqrError(f"{len(data)} bytes are too many for a series of codes")
+        raise BbqrError(said("%(count)s bytes are too many for a series of codes", count=len(data)))
     length = -(-len(text) // parts // _CHUNK) * _CHUNK
     length = max(length, _CHUNK)
     pieces = [text[start : start + length] for start in range(0, len(text), length)] or [""]
@@ -53,7 +55,9 @@ def join(frames: Iterable[str]) -> bytes:
     encoding, total = head[0], _number(head[2:4])
     missing = [number for number in range(total) if number not in parts]
     if missing or len(parts) != total:
-        raise BbqrError(f"{len(missing)} of {total} frames are missing")
+        raise BbqrError(
+            said("%(missing)s of %(total)s frames are missing", missing=len(missing), total=total)
+        )
     return _decoded(encoding, "".join(parts[number] for number in range(total)))
 
 
@@ -70,7 +74,7 @@ def _decoded(encoding: str, text: str) -> bytes:
             return _inflated(data)
     except (binascii.Error, zlib.error) as error:
         raise BbqrError("a frame is damaged") from error
-    raise BbqrError(f"the encoding {encoding!r} is not known")
+    raise BbqrError(said("the encoding %(encoding)s is not known", encoding=repr(encoding)))
 
 
 def _inflated(data: bytes) -> bytes:

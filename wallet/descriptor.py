@@ -22,6 +22,7 @@ from wallet.descriptor_keys import (
 from wallet.descriptor_text import parse_text, write_text
 from wallet.keys import Branch, Purpose, purposes_of
 from wallet.output_scripts import DescriptorKind, output_scripts
+from wallet.sentence import said
 
 __all__ = ["DerivedOutput", "Descriptor", "DescriptorError", "DescriptorKind", "KeyOrigin"]
 
@@ -76,7 +77,9 @@ class Descriptor:
         if not parts:
             raise DescriptorError("a descriptor is expected")
         if len(parts) > 2:
-            raise DescriptorError(f"one descriptor is expected, or two; these are {len(parts)}")
+            raise DescriptorError(
+                said("one descriptor is expected, or two; these are %(count)s", count=len(parts))
+            )
         kind, required, keys = parse_text(parts[0], network)
         if len(parts) == 1:
             return cls(kind, with_both_branches(keys), network, required)
@@ -166,4 +169,10 @@ class Descriptor:
 
 def _refuse_unknown_purpose(purpose: Purpose, network: Network) -> None:
     if purpose not in purposes_of(network):
-        raise DescriptorError(f"{network.title} has no addresses of kind {_KINDS[purpose].value}")
+        raise DescriptorError(
+            said(
+                "%(network)s has no addresses of kind %(kind)s",
+                network=network.title,
+                kind=_KINDS[purpose].value,
+            )
+        )

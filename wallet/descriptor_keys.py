@@ -15,6 +15,7 @@ from wallet.extended_keys import (
     parse_extended_key,
 )
 from wallet.keys import Branch
+from wallet.sentence import said
 
 Path = tuple[int, ...]
 
@@ -38,7 +39,7 @@ def parse_path(text: str) -> Path:
     """Steps such as 84h/1h/0h, empty for none; DescriptorError says what is no number."""
     steps = text.split("/") if text else []
     if len(steps) > _MAX_STEPS:
-        raise DescriptorError(f"{len(steps)} steps are too many for a path")
+        raise DescriptorError(said("%(count)s steps are too many for a path", count=len(steps)))
     return tuple(map(_step, steps))
 
 
@@ -129,12 +130,12 @@ def read_key(encoded: str, network: Network) -> ExtendedKey:
     try:
         return parse_extended_key(encoded, network)
     except ExtendedKeyError as error:
-        raise DescriptorError(str(error), error.reason) from None
+        raise DescriptorError(error.args[0], error.reason) from None
 
 
 def _parse_paths(steps: list[str]) -> tuple[Path, ...]:
     if len(steps) > _MAX_STEPS:
-        raise DescriptorError(f"{len(steps)} steps are too many for a path")
+        raise DescriptorError(said("%(count)s steps are too many for a path", count=len(steps)))
     forks = [place for place, step in enumerate(steps) if "<" in step or ">" in step]
     if len(forks) > 1:
         raise DescriptorError("only one step of a path may be written as <a;b>")

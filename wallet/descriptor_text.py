@@ -8,6 +8,7 @@ from indexer.chain.script import MAX_MULTISIG_KEYS
 from wallet.descriptor_checksum import checksum, strange_character
 from wallet.descriptor_keys import DescriptorError, KeyExpression, parse_key
 from wallet.output_scripts import DescriptorKind
+from wallet.sentence import said
 
 _MAX_LENGTH = 6_000
 _MOST_KEYS_IN_P2SH = 15  # 520 bytes of redeem script
@@ -44,7 +45,9 @@ def parse_text(text: str, network: Network) -> ParsedText:
     if kind.multisig:
         required = _required(arguments.pop(0), len(arguments), kind)
     elif len(arguments) != 1:
-        raise DescriptorError(f"{kind.value} has one key, here are {len(arguments)}")
+        raise DescriptorError(
+            said("%(kind)s has one key, here are %(count)s", kind=kind.value, count=len(arguments))
+        )
     keys = tuple(parse_key(argument, network) for argument in arguments)
     if len({(key.key.public_key, key.key.chain_code, key.paths) for key in keys}) != len(keys):
         raise DescriptorError("the same key stands here twice")
@@ -54,15 +57,21 @@ def parse_text(text: str, network: Network) -> ParsedText:
 def _checked(text: str) -> str:
     """The descriptor without its checksum, which is right if it has one."""
     if len(text) > _MAX_LENGTH:
-        raise DescriptorError(f"{len(text)} characters are too many for a descriptor")
+        raise DescriptorError(
+            said("%(count)s characters are too many for a descriptor", count=len(text))
+        )
     strange = strange_character(text)
     if strange is not None:
-        raise DescriptorError(f"{strange!r} does not occur in a descriptor")
+        raise DescriptorError(
+            said("%(character)s does not occur in a descriptor", character=repr(strange))
+        )
     script, mark, given = text.partition("#")
     if not mark:
         return script
     if len(given) != len(checksum("")):
-        raise DescriptorError(f"the checksum after # has 8 characters, here are {len(given)}")
+        raise DescriptorError(
+            said("the checksum after # has 8 characters, here are %(count)s", count=len(given))
+        )
     if given != checksum(script):
         raise DescriptorError("the checksum is wrong: some character is mistyped or missing")
     return script
@@ -74,15 +83,28 @@ def _kind(functions: list[str]) -> DescriptorKind:
         return DescriptorKind(name)
     except ValueError:
         known = ", ".join(kind.value for kind in DescriptorKind)
-        raise DescriptorError(f"wallets here are of the kinds {known}; this is {name}") from None
+        raise DescriptorError(
+            said(
+                "wallets here are of the kinds %(known)s; this is %(kind)s", known=known, kind=name
+            )
+        ) from None
 
 
 def _required(text: str, count: int, kind: DescriptorKind) -> int:
     most = _MOST_KEYS_IN_P2SH if kind is DescriptorKind.SH_SORTEDMULTI else MAX_MULTISIG_KEYS
     if not 1 <= count <= most:
-        raise DescriptorError(f"{kind.value} has 1 to {most} keys, here are {count}")
+        raise DescriptorError(
+            said(
+                "%(kind)s has 1 to %(most)s keys, here are %(count)s",
+                kind=kind.value,
+                most=most,
+                count=count,
+            )
+        )
     if not re.fullmatch("[1-9][0-9]?", text, re.ASCII) or int(text) > count:
-        raise DescriptorError(f"of {count} keys 1 to {count} can be asked to sign")
+        raise DescriptorError(
+            said("of %(count)s keys 1 to %(count)s can be asked to sign", count=count)
+        )
     return int(text)
 
 
@@ -91,4 +113,10 @@ def _refuse_unknown(kind: DescriptorKind, network: Network) -> None:
     if ("w" in kind.value and not network.segwit) or (
         kind is DescriptorKind.TR and not network.taproot
     ):
-        raise DescriptorError(f"{network.title} has no addresses of kind {kind.value}")
+        raise DescriptorError(
+            said(
+                "%(network)s has no addresses of kind %(kind)s",
+                network=network.title,
+                kind=kind.value,
+            )
+        )

@@ -13,6 +13,7 @@ from coincurve import PublicKey
 from indexer.chain.encoding import hash160
 from indexer.chain.network import NETWORKS, Network
 from wallet.keys import Purpose
+from wallet.sentence import said
 
 HARDENED = 0x8000_0000
 _SIZE = 78
@@ -182,7 +183,11 @@ def parse_extended_key(text: str, network: Network) -> ExtendedKey:
     names = ", ".join(other.title for other in others)
     raise ExtendedKeyError(
         ExtendedKeyProblem.OTHER_NETWORK,
-        f"this is an extended key of {names}, not of {network.title}",
+        said(
+            "this is an extended key of %(names)s, not of %(network)s",
+            names=names,
+            network=network.title,
+        ),
         others,
     )
 
@@ -216,7 +221,12 @@ def _payload(text: str) -> bytes:
         raise _private()
     if len(payload) != _SIZE:
         raise ExtendedKeyError(
-            ExtendedKeyProblem.FORM, f"an extended key holds {_SIZE} bytes, this {len(payload)}"
+            ExtendedKeyProblem.FORM,
+            said(
+                "an extended key holds %(size)s bytes, this %(found)s",
+                size=_SIZE,
+                found=len(payload),
+            ),
         )
     return payload
 

@@ -21,6 +21,7 @@ from webapp.flow import Flow, Strand, draw_flow
 from webapp.formatting import amount_text
 from webapp.limits import costly
 from webapp.qr import QrDrawing, draw_qr
+from webapp.sentences import translated
 from webapp.wallets import drafts
 from webapp.wallets.drafts import Draft, DraftState
 from webapp.wallets.opening import open_wallet
@@ -157,7 +158,7 @@ def _signed_psbt() -> bytes | str:
             return join(line.strip() for line in text.splitlines() if line.strip())
         except BbqrError as error:
             raise SendError(
-                _("These codes cannot be read: %(problem)s.", problem=str(error))
+                _("These codes cannot be read: %(problem)s.", problem=translated(error))
             ) from error
     return text
 

@@ -16,6 +16,7 @@ from webapp.account_words import AccountWords, account_words
 from webapp.accounts.context import accounts, current_user, login_required
 from webapp.context import connection, network, pulse
 from webapp.limits import costly
+from webapp.sentences import translated
 from webapp.wallets.scan import extend
 from webapp.wallets.store import DEFAULT_GAP_LIMIT, wallets_of
 
@@ -81,7 +82,7 @@ def used() -> ResponseReturnValue:
     try:
         descriptors = [Descriptor.parse(str(text), network()) for text in texts]
     except DescriptorError as error:
-        abort(400, str(error))
+        abort(400, translated(error))
     return jsonify(used=[_is_used(descriptor) for descriptor in descriptors])
 
 

@@ -17,6 +17,7 @@ from webapp.accounts.context import accounts, current_user, login_required
 from webapp.context import network, pulse
 from webapp.limits import costly
 from webapp.pages.wallet_setup import usual_purpose
+from webapp.sentences import translated
 from webapp.wallets.opening import open_wallet
 from webapp.wallets.requests import RequestError, read_wallet, words_of
 from webapp.wallets.store import NewWallet, StoreError, create_wallet
@@ -98,7 +99,7 @@ def _words(error: DescriptorError) -> str:
             "The checksum is wrong: a character is mistyped or missing."
         ),
     }
-    return words.get(error.reason, str(error)) if error.reason else str(error)
+    return (words.get(error.reason) if error.reason else None) or translated(error)
 
 
 def _purpose(text: str, on: Network) -> Purpose:

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from indexer.chain.network import Network
 from wallet.descriptor import Descriptor, DescriptorError
 from wallet.keys import Purpose
+from webapp.sentences import translated
 from webapp.wallets.store import (
     LONGEST_NAME,
     MOST_ACCOUNTS,
@@ -154,7 +155,7 @@ def _descriptor(fields: Reader) -> Descriptor | None:
     try:
         return Descriptor.parse(text, fields.network)
     except DescriptorError as error:
-        fields.fail("descriptor", str(error))
+        fields.fail("descriptor", translated(error))
         return None
 
 
