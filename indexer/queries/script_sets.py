@@ -48,8 +48,8 @@ class ScriptSet:
     @cached_property
     def json(self) -> str:
         """{"the script in hexadecimal": its key}: a table of two columns for SQLite."""
-        pairs = zip(self.scripts, self.keys, strict=True)
-        return "{" + ",".join([f'"{script.hex()}":{key}' for script, key in pairs]).upper() + "}"
+        pairs = zip(self.places_by_name, self.keys, strict=True)
+        return "{" + ",".join([f'"{name}":{key}' for name, key in pairs]) + "}"
 
     @cached_property
     def places_by_name(self) -> dict[str, int]:
