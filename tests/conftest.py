@@ -29,7 +29,10 @@ settings.load_profile("house")
 
 CHAINDATA = Path(__file__).resolve().parents[2] / "shared" / "chaindata"
 
+SHOWN_AT_THE_END = "shown at the end"  # a property: what a test found, for people to read
+
 _skipped: list[str] = []
+_shown: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +44,10 @@ def chaindata() -> Path:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple):
         _skipped.append(report.longrepr[2].removeprefix("Skipped: "))
+    if report.when == "call":
+        _shown.extend(
+            str(text) for name, text in report.user_properties if name == SHOWN_AT_THE_END
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -50,6 +57,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for text in _shown:
+        terminalreporter.section("what the tests found")
+        terminalreporter.line(text)
     if not _skipped:
         return
     terminalreporter.section("not tested here, and why")

@@ -3,9 +3,11 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from tests.conftest import SHOWN_AT_THE_END
 from tests.javascript import ROOT, node_binary
 
 STATIC = ROOT / "static"
@@ -16,14 +18,17 @@ PATIENCE = 300  # seconds
 LEAST_MUTANTS = 300
 
 
-def test_the_browsers_unit_tests_pass_and_every_mutant_is_refused() -> None:
+def test_the_browsers_unit_tests_pass_and_every_mutant_is_refused(
+    record_property: Callable[[str, object], None],
+) -> None:
     run = subprocess.run(
         [node_binary(), "tests/run.mjs"],
         cwd=STATIC, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
-    print(run.stdout)  # the table of mutants and why each is refused
     assert run.returncode == 0, run.stdout + run.stderr
-    rows = re.findall(r"^  \S.{57} ([a-z0-9_]+) ", run.stdout, re.MULTILINE)
+    tables = re.findall(r"^(?:Mutants of|  \S).*", run.stdout, re.MULTILINE)
+    record_property(SHOWN_AT_THE_END, "\n".join(tables))
+    rows = [row for row in tables if re.match(r"  \S.{57} ([a-z0-9_]+) ", row)]
     assert len(rows) >= LEAST_MUTANTS
     assert "SIGNED" not in run.stdout
 
