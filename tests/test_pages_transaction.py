@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -32,8 +33,8 @@ def sights(demo_site: Site) -> Sights:
 
 
 @pytest.fixture
-def scripted_client(scripted_index: ScriptedIndex) -> FlaskClient:
-    settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED)
+def scripted_client(scripted_index: ScriptedIndex, tmp_path: Path) -> FlaskClient:
+    settings = Settings(network="bitcoin-regtest", node_url=EMBEDDED, data_directory=tmp_path)
     return app_for(settings, scripted_index.database).test_client()
 
 

@@ -75,7 +75,7 @@ def test_a_payment_is_sent_paid_for_by_a_child_and_mined(
     draft = _draft_to_raise(lia, paid, "bump", "40")
     refused = send(lia, draft)
     assert refused.status_code == 503
-    assert "Another unconfirmed transaction spends the same coins" in refused.text
+    assert "This node takes no replacements" in refused.text
     lia.client.post(f"{draft}/abandon", headers=HTML)
     child = _raise_fee(lia, paid, "cpfp", "40")
     entry = _waiting(litecoind, child)

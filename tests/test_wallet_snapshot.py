@@ -346,6 +346,7 @@ def test_the_number_of_statements_does_not_grow_with_the_wallet(household: House
     for size in (2, 60):
         household.pay(*((1_000, household.script(each)) for each in range(size)))
         household.open()
+        replace(household, keeper=Keeper()).open()  # connects as often as it needs
         fresh = replace(household, keeper=Keeper())
         with counted() as cold:
             fresh.open()

@@ -11,6 +11,7 @@ class WordField {
   readonly input: HTMLInputElement;
   private readonly list: HTMLElement;
   private latest = 0;
+  private listed = ""; // what the suggestions complete: more may have been typed since
 
   constructor(
     readonly item: HTMLElement,
@@ -78,7 +79,8 @@ class WordField {
     } else if (event.key === " " || event.key === "Enter") {
       event.preventDefault();
       if (!this.word) return;
-      this.take(options.length === 1 ? (options[0]?.textContent ?? "") : this.word);
+      const [only] = options.length === 1 && this.listed === this.word ? options : [];
+      this.take(only?.textContent ?? this.word);
     } else if (event.key === "Escape" && !this.list.hidden) {
       event.preventDefault();
       this.close();
@@ -115,6 +117,7 @@ class WordField {
   }
 
   private open(words: string[]): void {
+    this.listed = this.word;
     this.list.replaceChildren(
       ...words.map((word, index) => {
         const option = document.createElement("div");
