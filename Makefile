@@ -70,7 +70,7 @@ assets: $(ASSETS) ## Build the browser's code and styles
 
 messages: $(VENV)/installed ## Collect new strings of the pages into the translation files
 	@for file in webapp/translations/*/LC_MESSAGES/messages.po; do \
-		$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy_gettext -k said -k DescriptorError -k ExtendedKeyError:2 -k BbqrError --add-location=file --sort-by-file --no-wrap -o $(VENV)/messages.pot . && \
+		$(BIN)/pybabel --quiet extract -F pyproject.toml -k lazy_gettext -k said -k DescriptorError -k ExtendedKeyError:2 -k BbqrError -k PsbtError:2 --add-location=file --sort-by-file --no-wrap -o $(VENV)/messages.pot . && \
 		$(BIN)/pybabel --quiet update --ignore-obsolete --no-fuzzy-matching --width 100 -i $(VENV)/messages.pot -o $$file -l $$(basename $$(dirname $$(dirname $$file))); \
 	done
 

@@ -21,6 +21,7 @@ KEYWORDS = {
     "DescriptorError": None,
     "ExtendedKeyError": (2,),
     "BbqrError": None,
+    "PsbtError": (2,),
 }
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%%")
 

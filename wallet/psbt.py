@@ -32,6 +32,7 @@ from wallet.psbt_format import (
     read_bytes,
     serialize_raw,
 )
+from wallet.sentence import said
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def _check_spent(psbt: Psbt, number: int) -> None:
     if previous.txid != spending.prev_txid:
         raise PsbtError(field, "it is not the transaction that the input spends from")
     if spending.prev_vout >= len(previous.outputs):
-        raise PsbtError(field, f"it has no output {spending.prev_vout}")
+        raise PsbtError(field, said("it has no output %(number)s", number=spending.prev_vout))
     given = its_fields.witness_utxo
     if given is not None and given != previous.outputs[spending.prev_vout]:
         field = name_of(Scope.INPUT, InputField.WITNESS_UTXO, number)

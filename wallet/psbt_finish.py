@@ -8,6 +8,7 @@ from wallet.psbt_digests import Digests
 from wallet.psbt_fields import VERSION_2, InputField, PsbtError, Scope, name_of
 from wallet.psbt_format import key_of
 from wallet.satisfaction import UnsatisfiedError, satisfy
+from wallet.sentence import said
 from wallet.sighash import DEFAULT, SighashError
 
 # What is of no use to anybody once an input is final.
@@ -120,4 +121,11 @@ def _check_taproot(digests: Digests, number: int, signature: bytes, field: str) 
 def _refuse_other_type(its_fields: InputMap, hash_type: int, field: str) -> None:
     asked = its_fields.sighash_type
     if asked is not None and asked != hash_type:
-        raise PsbtError(field, f"its sighash type is {hash_type:#04x}, {asked:#04x} was asked for")
+        raise PsbtError(
+            field,
+            said(
+                "its sighash type is %(found)s, %(asked)s was asked for",
+                found=f"{hash_type:#04x}",
+                asked=f"{asked:#04x}",
+            ),
+        )

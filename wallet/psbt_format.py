@@ -30,6 +30,7 @@ from wallet.psbt_fields import (
     Scope,
     name_of,
 )
+from wallet.sentence import said
 
 MAGIC = b"psbt\xff"
 MAX_SIZE = 10_000_000  # bytes; a hundred inputs with previous transactions as large as may be
@@ -58,7 +59,14 @@ def read_bytes(data: bytes | str) -> bytes:
     if isinstance(data, str) or not data.startswith(MAGIC):
         data = _decoded(data)
     if len(data) > MAX_SIZE:
-        raise PsbtError("PSBT", f"{len(data)} bytes are more than the {MAX_SIZE} that are read")
+        raise PsbtError(
+            "PSBT",
+            said(
+                "%(found)s bytes are more than the %(most)s that are read",
+                found=len(data),
+                most=MAX_SIZE,
+            ),
+        )
     if not data.startswith(MAGIC):
         raise PsbtError("PSBT", "it does not start as a PSBT does")
     return data
@@ -66,7 +74,9 @@ def read_bytes(data: bytes | str) -> bytes:
 
 def _decoded(data: bytes | str) -> bytes:
     if len(data) > 2 * MAX_SIZE + 100:
-        raise PsbtError("PSBT", f"{len(data)} characters are more than are read")
+        raise PsbtError(
+            "PSBT", said("%(found)s characters are more than are read", found=len(data))
+        )
     try:
         text = data if isinstance(data, str) else data.decode("ascii")
         text = "".join(text.split())

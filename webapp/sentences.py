@@ -7,7 +7,10 @@ from wallet.sentence import Sentence
 
 def translated(error: ValueError) -> str:
     """`make messages` collects these from the errors' constructors (see the Makefile)."""
-    sentence = error.args[0]
+    return translate(error.args[0])
+
+
+def translate(sentence: str) -> str:
     if isinstance(sentence, Sentence):
         return str(gettext(sentence.template, **sentence.values))
     return str(gettext(sentence))

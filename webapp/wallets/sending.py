@@ -19,6 +19,7 @@ from wallet.psbt import Psbt, combine, parse_psbt
 from wallet.psbt_fields import PsbtError
 from wallet.psbt_finish import extract, finalise, missing
 from webapp.broadcast import broadcast, broadcaster
+from webapp.sentences import translate
 from webapp.wallets import drafts
 from webapp.wallets.drafts import Draft, DraftState
 from webapp.wallets.labels import LabelError, set_label
@@ -53,8 +54,9 @@ def finish(draft: Draft, data: bytes | str, network: Network) -> Signed:
             raise SendError(_lacking_words(len(lacking), len(finished.inputs)))
         return Signed(joined.serialize(), extract(finished))
     except PsbtError as error:
+        problem = f"{error.field}: {translate(error.problem)}"
         raise SendError(
-            _("This PSBT cannot be used: %(problem)s.", problem=str(error)[:200])
+            _("This PSBT cannot be used: %(problem)s.", problem=problem[:200])
         ) from error
 
 
