@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import CDPSession, Page, Route, expect
+from playwright.sync_api import CDPSession, Locator, Page, Route, expect
 
 from tests.fixtures_browser import DESK_WIDTH, PHONE_WIDTH, Axe
 from tests.fixtures_site import Site
@@ -102,6 +102,41 @@ def test_creating(enter: Entrance, axe: Axe) -> None:
     _require_absent(page, words)
     walk.look("new wallet")
     walk.require_whole()
+
+
+def test_creating_by_keyboard_alone(enter: Entrance) -> None:
+    person, page = enter()
+    press = page.keyboard.press
+
+    def reach(control: Locator) -> None:
+        control.wait_for(timeout=PATIENCE)
+        for _ in range(80):
+            if control.evaluate("element => element === document.activeElement"):
+                return
+            press("Tab")
+        pytest.fail(f"Tab does not lead to {control}")
+
+    def push(name: str) -> None:
+        reach(page.get_by_role("button", name=name, exact=True))
+        press("Enter")
+
+    reach(page.get_by_role("link", name="Create a wallet"))
+    press("Enter")
+    reach(page.locator("[name=purpose][value='86']"))
+    press("Space")
+    push("Make the words")
+    push("Show the words")
+    words = page.locator("[data-words] li").all_text_contents()
+    push("I have written them down")
+    for number, position in enumerate(person.asked_positions()):
+        reach(page.locator(f"#check-{number}"))
+        page.keyboard.type(words[position - 1])
+    press("Enter")
+    for field in ("#password", "#password-again"):
+        reach(page.locator(field))
+        page.keyboard.type(PASSWORD)
+    press("Enter")
+    person.expect_wallet()
 
 
 def _require_absent(page: Page, words: list[str]) -> None:
