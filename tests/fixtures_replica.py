@@ -52,8 +52,9 @@ class Standby:
 
     def catch_up(self, primary: Database) -> None:
         """Wait until it shows all that the primary has."""
+        asked = "SELECT pg_current_wal_insert_lsn()::text"
         with primary.read() as connection:
-            target = connection.exec_driver_sql("SELECT pg_current_wal_lsn()::text").scalar_one()
+            target = connection.exec_driver_sql(asked).scalar_one()
         deadline = time.monotonic() + PATIENCE
         while not self._ask(f"SELECT pg_last_wal_replay_lsn() >= '{target}'"):
             assert time.monotonic() < deadline

@@ -15,6 +15,8 @@ TYPES = {
     "pubkeyhash": "p2pkh",
     "scripthash": "p2sh",
     "witness_v0_keyhash": "p2wpkh",
+    "witness_v0_scripthash": "p2wsh",
+    "witness_v1_taproot": "p2tr",
     "nulldata": "op_return",
     "witness_mweb_pegin": "mweb_pegin",
     "witness_mweb_hogaddr": "mweb_hogaddr",
