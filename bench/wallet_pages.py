@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
@@ -127,11 +128,15 @@ def timed(work: Callable[[], object], before: Callable[[], object] = lambda: Non
     return 1000 * median(spans)
 
 
+def open_anew(stage: Stage, number: int) -> None:
+    stage.open(number, Keeper())
+
+
 def run(stage: Stage, used: tuple[int, ...]) -> None:
     print(f"{'used addresses':>14} {'first':>9} {'next block':>11} {'again':>9} {'statements':>11}")
     for number, count in enumerate(used):
         stage.open(number, Keeper())
-        first = timed(lambda number=number: stage.open(number, Keeper()))  # type: ignore[misc]
+        first = timed(partial(open_anew, stage, number))
         keeper = Keeper()
         stage.open(number, keeper)
 
@@ -139,8 +144,8 @@ def run(stage: Stage, used: tuple[int, ...]) -> None:
             stage.node.mine()
             stage.sync()
 
-        after = timed(lambda n=number, k=keeper: stage.open(n, k), block)  # type: ignore[misc]
-        again = timed(lambda n=number, k=keeper: stage.open(n, k))  # type: ignore[misc]
+        after = timed(partial(stage.open, number, keeper), block)
+        again = timed(partial(stage.open, number, keeper))
         with counted() as statements:
             snapshot = stage.open(number, Keeper())
         assert snapshot.accounts[0].receive.scan.last_used == count - 1
